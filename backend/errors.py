@@ -1,0 +1,61 @@
+"""Errors that carry the offending value, the remedy and an HTTP status."""
+
+
+class PitwallError(Exception):
+    """Base of every error a user can cause or cure; `str(error)` says what is wrong and what to do."""
+
+    status = 500
+    title = "Internal error"
+
+
+class NotFound(PitwallError):
+    """The thing named does not exist."""
+
+    status = 404
+    title = "Not found"
+
+
+class IllegalTransition(PitwallError):
+    """The run's state does not allow the action."""
+
+    status = 409
+    title = "Not possible in this state"
+
+
+class InvalidConfig(PitwallError):
+    """One or more configuration values are wrong; `fields` maps each field to its problem and remedy."""
+
+    status = 422
+    title = "Invalid configuration"
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {problem}" for name, problem in fields.items()))
+        self.fields = fields
+
+
+class CheckpointDamaged(PitwallError):
+    """A checkpoint's files do not match the hashes in its manifest."""
+
+    status = 409
+    title = "Checkpoint damaged"
+
+
+class FencedOff(PitwallError):
+    """Another attempt owns the run now; the holder of the old token must stop without writing."""
+
+    status = 409
+    title = "Fenced off"
+
+
+class Unauthenticated(PitwallError):
+    """No valid token or session came with the request."""
+
+    status = 401
+    title = "Sign-in needed"
+
+
+class Forbidden(PitwallError):
+    """The request came from another origin or lacks permission."""
+
+    status = 403
+    title = "Forbidden"

@@ -1,0 +1,1 @@
+"""Gates: the rules of a run applied live, their flips kept, their actions carried out."""

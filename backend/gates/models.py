@@ -1,0 +1,47 @@
+"""Tables of the rules' live statuses, their flips, and what people accepted."""
+
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database import Base
+
+
+class RuleStatus(Base):
+    """Where one rule of one run stands now. `state` is ok, warning, critical or no-data."""
+
+    __tablename__ = "rule_statuses"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(64), primary_key=True)
+    title: Mapped[str] = mapped_column(String(120))
+    state: Mapped[str] = mapped_column(String(16))
+    value: Mapped[float | None] = mapped_column(Float, default=None)
+    threshold: Mapped[float | None] = mapped_column(Float, default=None)
+    since_step: Mapped[int] = mapped_column(default=0)
+    can_fire: Mapped[bool] = mapped_column(default=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    action: Mapped[str] = mapped_column(String(16), default="note")
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class Flip(Base):
+    """One change of a rule's state, or of the verdict (`rule` = "verdict"); append-only."""
+
+    __tablename__ = "flips"
+    __table_args__ = (Index("ix_flips_run_id_id", "run_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    segment_id: Mapped[int | None] = mapped_column(default=None)
+    rule: Mapped[str] = mapped_column(String(64))
+    before: Mapped[str] = mapped_column(String(20))
+    after: Mapped[str] = mapped_column(String(20))
+    step: Mapped[int] = mapped_column()
+    value: Mapped[float | None] = mapped_column(Float, default=None)
+    threshold: Mapped[float | None] = mapped_column(Float, default=None)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    preset: Mapped[str] = mapped_column(String(64), default="behavioural")
+    at: Mapped[float] = mapped_column(Float)

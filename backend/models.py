@@ -1,0 +1,23 @@
+"""Every table in one import, for migrations and for creating a schema in tests."""
+
+from backend.checkpoints.models import Checkpoint
+from backend.database import Base
+from backend.gates.models import Flip, RuleStatus
+from backend.metrics.models import Chunk, Series
+from backend.runs.models import Command, Event, Run, Segment
+from backend.workers.models import Simulator, Worker
+
+__all__ = [
+    "Base",
+    "Checkpoint",
+    "Chunk",
+    "Command",
+    "Event",
+    "Flip",
+    "RuleStatus",
+    "Run",
+    "Segment",
+    "Series",
+    "Simulator",
+    "Worker",
+]

@@ -1,0 +1,1 @@
+"""Rules: pure functions that judge a training run from its metrics; numpy only."""

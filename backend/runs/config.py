@@ -1,0 +1,342 @@
+"""RunConfig: every choice of a run in one flat, documented model; form, CLI, docs and trainer read it."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from backend.errors import InvalidConfig
+from backend.runs.presets import PRESETS
+
+REWARD_FIELDS_PREFIX = "reward_"
+
+
+def _field(default: Any, group: str, description: str, *, sb3: Any = None, **bounds: Any) -> Any:
+    """A documented field; `group` orders the form, `sb3` is Stable-Baselines3's default for comparison."""
+    extra: dict[str, Any] = {"group": group}
+    if sb3 is not None:
+        extra["sb3"] = sb3
+    if isinstance(default, list):
+        return Field(
+            default_factory=lambda: list(default),
+            description=description,
+            json_schema_extra=extra,
+            **bounds,
+        )
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+
+
+class RunConfig(BaseModel):
+    """Configuration of one training run. Unknown keys are errors: a key that is never read is a lie."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    algorithm: Literal["td3", "ddpg"] = _field(
+        "td3", "run", "Learning algorithm; DDPG is TD3 with its three tricks off"
+    )
+    environment: str = _field(
+        "carla",
+        "run",
+        "`carla`, or `gymnasium:ID` for any Gymnasium environment with a Box action",
+        pattern=r"^(carla|gymnasium:[A-Za-z0-9_./-]+)$",
+    )
+    seed: int = _field(
+        0, "run", "Seed of networks, exploration, replay sampling and episodes", ge=0, le=2**31 - 1
+    )
+    total_steps: int = _field(
+        100_000, "run", "Decisions (environment steps) to train for", ge=1, le=1_000_000_000
+    )
+    device: Literal["cpu", "cuda", "auto"] = _field(
+        "cpu", "run", "Where networks live; `auto` takes a GPU if there is one"
+    )
+    torch_threads: int = _field(
+        1,
+        "run",
+        "CPU threads of torch; results are bit-exact only for an equal count",
+        ge=1,
+        le=128,
+    )
+
+    town: str = _field(
+        "town",
+        "task",
+        "Map of the simulator: `town`, `oval`, or a map the CARLA server has (Town01...)",
+    )
+    routes: list[str] = _field(
+        ["right"],
+        "task",
+        "Routes driven, one drawn per episode; `right`, `straight`, `left` in the generated town, or `FROM-TO` spawn point numbers",
+        min_length=1,
+    )
+    scenario: Literal[0, 1, 2] = _field(
+        0, "task", "Traffic density: 0, 1, 2 = 20, 50, 100 vehicles, when `traffic` is on"
+    )
+    traffic: bool = _field(False, "task", "Whether other vehicles drive (Traffic Manager)")
+    weather: str = _field(
+        "ClearNoon", "task", "Weather preset of CARLA, by name", pattern=r"^[A-Za-z]+$"
+    )
+    ticks_per_decision: int = _field(
+        2, "task", "Simulator ticks of 0.05 s that one action is held; 2 is 10 Hz", ge=1, le=20
+    )
+    max_episode_ticks: int = _field(
+        1000, "task", "Ticks after which an episode is truncated (bootstraps)", ge=10, le=1_000_000
+    )
+    max_deviation: float = _field(
+        2.5, "task", "Lateral deviation from the route in metres that ends the episode", gt=0, le=50
+    )
+    random_start_probability: Probability = _field(
+        0.7, "task", "Share of training episodes that start somewhere along the route, moving"
+    )
+    random_start_speed: float = _field(
+        9.0, "task", "Such starts roll at a speed uniform in [0, this], m/s", ge=0, le=30
+    )
+    start_jitter: bool = _field(
+        True, "task", "Jitter starts: 0-8 m along, 0.3 m sideways, 3 degrees"
+    )
+
+    actor_input: Literal["vector", "image", "image+vector"] = _field(
+        "vector",
+        "observation",
+        "What the policy sees: the 53-vector; camera with speed and route command; camera with the 53-vector",
+    )
+    critic_input: Literal["same", "vector"] = _field(
+        "same",
+        "observation",
+        "What the critic sees in training: the same, or the 53-vector (privileged critic)",
+    )
+    camera_width: int = _field(
+        84,
+        "observation",
+        "Camera image width in pixels as rendered; area-resized to 84x84",
+        ge=16,
+        le=1920,
+    )
+    camera_height: int = _field(
+        84,
+        "observation",
+        "Camera image height in pixels as rendered; area-resized to 84x84",
+        ge=16,
+        le=1080,
+    )
+    frame_stack: int = _field(4, "observation", "Gray frames stacked", ge=1, le=16)
+
+    reward_efficiency: float = _field(
+        2.0, "reward", "Weight of efficiency: v cos(heading error) / target speed", ge=0
+    )
+    reward_lane_keeping: float = _field(2.0, "reward", "Weight of lane keeping", ge=0)
+    reward_comfort: float = _field(1.0, "reward", "Weight of comfort (jerk)", ge=0)
+    reward_safety: float = _field(
+        1.0, "reward", "Weight of safety (collisions, standing, leaving the road)", ge=0
+    )
+    reward_progress: float = _field(3.0, "reward", "Weight of progress along the route", ge=0)
+    reward_target_speed: float = _field(
+        8.33, "reward", "Speed in m/s at which efficiency is 1", gt=0, le=60
+    )
+    reward_overspeed_slope: float = _field(
+        2.0, "reward", "Loss of efficiency per unit above 1; 0 clips at 1", ge=0
+    )
+    reward_standing: float = _field(
+        0.5, "reward", "Largest penalty per tick for standing; grows over ten seconds", ge=0
+    )
+    reward_off_road: float = _field(20.0, "reward", "Penalty for leaving the route", ge=0)
+    reward_goal: float = _field(100.0, "reward", "Progress reward for reaching the goal", ge=0)
+
+    hidden_sizes: list[Width] = _field(
+        [256, 256],
+        "networks",
+        "Widths of the heads' hidden layers",
+        sb3=[400, 300],
+        min_length=1,
+        max_length=8,
+    )
+    encoder: Literal["nature", "small"] = _field(
+        "nature",
+        "networks",
+        "Image encoder: NatureCNN, or a small one for CPUs; unused without images",
+    )
+    encoder_layer_norm: bool = _field(
+        True, "networks", "LayerNorm after every convolution and the encoder's fc layer"
+    )
+    head_layer_norm: bool = _field(
+        False, "networks", "LayerNorm after every hidden layer of the heads"
+    )
+
+    actor_learning_rate: float = _field(
+        3e-4, "learner", "Adam's learning rate of the actor", sb3=1e-3, gt=0, le=10
+    )
+    critic_learning_rate: float = _field(
+        3e-4, "learner", "Adam's learning rate of the critics", sb3=1e-3, gt=0, le=10
+    )
+    batch_size: int = _field(256, "learner", "Transitions per update", sb3=256, ge=1, le=65536)
+    gamma: Probability = _field(0.99, "learner", "Discount per decision", sb3=0.99)
+    tau: float = _field(
+        0.005, "learner", "Polyak coefficient of the target networks", sb3=0.005, gt=0, le=1
+    )
+    policy_delay: int = _field(
+        2, "learner", "Critic updates per actor update", sb3=2, ge=1, le=1000
+    )
+    target_policy_noise: float = _field(
+        0.2, "learner", "Std of target policy smoothing noise", sb3=0.2, ge=0, le=2
+    )
+    target_noise_clip: float = _field(0.5, "learner", "Clip of that noise", sb3=0.5, ge=0, le=2)
+    twin_critics: bool = _field(True, "learner", "Clipped double Q; DDPG has one critic", sb3=True)
+    learning_starts: int = _field(
+        1000, "learner", "Decisions explored before the first update", sb3=100, ge=0
+    )
+    updates_per_step: float = _field(
+        1.0, "learner", "Updates per decision; 0.5 is one every other decision", sb3=1, gt=0, le=64
+    )
+    buffer_size: int = _field(
+        200_000, "learner", "Transitions the replay buffer holds", sb3=1_000_000, ge=1
+    )
+    actor_max_grad_norm: float = _field(
+        1.0, "learner", "Global-norm clip of the actor's gradient; 0 is off", ge=0
+    )
+    critic_max_grad_norm: float = _field(
+        10.0, "learner", "Global-norm clip of the critics' gradient; 0 is off", ge=0
+    )
+    reward_scale: float = _field(1.0, "learner", "Factor on rewards inside the learner only", gt=0)
+
+    exploration: Literal["uniform", "held"] = _field(
+        "uniform",
+        "exploration",
+        "Before learning starts: a new uniform action each decision, or actions held for about a second, mostly forward",
+    )
+    hold_decisions: float = _field(10.0, "exploration", "Mean decisions a held action lasts", ge=1)
+    noise_initial: float = _field(
+        0.3, "exploration", "Std of exploration noise when learning starts", ge=0, le=2
+    )
+    noise_final: float = _field(0.1, "exploration", "Std it decays to", sb3=0.0, ge=0, le=2)
+    noise_decay: float = _field(0.00025, "exploration", "Rate of that decay per decision", ge=0)
+
+    evaluation_interval: int = _field(
+        5_000, "evaluation", "Decisions between evaluations; 0 is never", ge=0
+    )
+    evaluation_episodes: int = _field(20, "evaluation", "Episodes of an evaluation", ge=1, le=1000)
+    evaluation_screening: int = _field(
+        5,
+        "evaluation",
+        "Episodes tried first; the rest follow only if 80 % of these succeed; 0 runs all",
+        ge=0,
+        le=1000,
+    )
+    random_reference_episodes: int = _field(
+        10, "evaluation", "Episodes of the random policy measured at step 0", ge=0, le=1000
+    )
+
+    checkpoint_interval: int = _field(25_000, "checkpoints", "Decisions between checkpoints", ge=1)
+    checkpoints_kept: int = _field(
+        5,
+        "checkpoints",
+        "Interval checkpoints kept; best, pinned and the last always stay",
+        ge=1,
+        le=1000,
+    )
+
+    rules: Literal["behavioural", "founding"] = _field(
+        "behavioural", "verdict", "Preset of go / no-go rules"
+    )
+    halt_on: list[str] = _field(
+        ["non_finite"], "verdict", "Rules whose critical state halts the run after a checkpoint"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for problem in _contradictions(self):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def uses_images(self) -> bool:
+        return self.actor_input != "vector"
+
+    @property
+    def is_carla(self) -> bool:
+        return self.environment == "carla"
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the canonical JSON; equal configs have equal hashes."""
+        return _digest(self.model_dump(mode="json"))
+
+    @property
+    def reward_fingerprint(self) -> str:
+        """Returns are compared only between runs whose fingerprints are equal."""
+        fields = {
+            k: v
+            for k, v in self.model_dump(mode="json").items()
+            if k.startswith(REWARD_FIELDS_PREFIX)
+        }
+        fields.pop("reward_scale")
+        return _digest(
+            {**fields, "environment": self.environment, "ticks": self.ticks_per_decision}
+        )[:16]
+
+
+def _digest(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _contradictions(config: RunConfig) -> list[str]:
+    """Problems no single field shows, each beginning with the field at fault."""
+    found = []
+    if config.learning_starts >= config.total_steps:
+        found.append(
+            f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "
+            "lower it or lengthen the run"
+        )
+    if config.batch_size > config.buffer_size:
+        found.append(
+            f"batch_size ({config.batch_size}) exceeds buffer_size ({config.buffer_size}): lower it or enlarge the buffer"
+        )
+    if config.batch_size > max(1, config.learning_starts):
+        found.append(
+            f"batch_size ({config.batch_size}) exceeds learning_starts ({config.learning_starts}): "
+            "the first update would have too few transitions; raise learning_starts or lower batch_size"
+        )
+    if config.critic_input == "vector" and not config.uses_images:
+        found.append(
+            f"critic_input (vector) only differs from `same` with images: actor_input is {config.actor_input}"
+        )
+    if config.uses_images and not config.is_carla:
+        found.append(
+            f"actor_input ({config.actor_input}) needs the carla environment: {config.environment} has no camera"
+        )
+    if config.evaluation_screening > config.evaluation_episodes:
+        found.append(
+            f"evaluation_screening ({config.evaluation_screening}) exceeds evaluation_episodes "
+            f"({config.evaluation_episodes}): lower it"
+        )
+    return found
+
+
+def parse_config(preset: str, overrides: dict[str, Any] | None = None) -> RunConfig:
+    """The preset's config with single keys overridden.
+
+    Raises:
+        InvalidConfig: with every wrong field, its value and a remedy.
+    """
+    if preset not in PRESETS:
+        raise InvalidConfig(
+            {"preset": f"'{preset}' is not known: choose one of {', '.join(PRESETS)}"}
+        )
+    try:
+        return RunConfig.model_validate({**PRESETS[preset].overrides, **(overrides or {})})
+    except ValidationError as error:
+        raise InvalidConfig(dict(_problem(detail) for detail in error.errors())) from None
+
+
+def _problem(detail: ErrorDetails) -> tuple[str, str]:
+    if detail["type"] == "value_error" and not detail["loc"]:
+        message = detail["msg"].removeprefix("Value error, ")
+        return message.split(" ", 1)[0], message
+    field = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return field, f"'{field}' is not a configuration key: remove it or check its spelling"
+    return field, f"{detail['msg']}, got {detail['input']!r}"

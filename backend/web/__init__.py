@@ -1,0 +1,1 @@
+"""The HTTP surface: JSON API, pages and event streams."""

@@ -1,0 +1,1 @@
+"""Workers and simulators: who is alive, and which run holds which simulator."""

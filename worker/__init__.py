@@ -1,0 +1,1 @@
+"""The only package that knows torch and carla: agents, environment, simulator and the trainer process."""

@@ -1,0 +1,1 @@
+"""Scripted drivers to compare a policy with."""

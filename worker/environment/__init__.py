@@ -1,0 +1,1 @@
+"""The driving task as a Gymnasium environment over the carla package."""
