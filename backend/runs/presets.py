@@ -70,7 +70,6 @@ PAPER = Preset(
         "camera_width": 336,
         "camera_height": 252,
         "reward_overspeed_slope": 0.0,
-        "buffer_size": 200_000,
         "evaluation_interval": 10_000,
         "evaluation_screening": 0,
     },

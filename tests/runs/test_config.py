@@ -1,0 +1,96 @@
+"""RunConfig: presets are valid, wrong values are refused with field, value and remedy, hashes follow content."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.errors import InvalidConfig
+from backend.runs.config import RunConfig, parse_config
+from backend.runs.presets import PRESETS
+
+
+def problem(preset: str, **overrides: Any) -> dict[str, str]:
+    with pytest.raises(InvalidConfig) as caught:
+        parse_config(preset, overrides)
+    return caught.value.fields
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_a_valid_config(preset: str) -> None:
+    config = parse_config(preset)
+    assert RunConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_sets_only_values_that_differ_from_the_default(preset: str) -> None:
+    defaults = RunConfig().model_dump()
+    same = [key for key, value in PRESETS[preset].overrides.items() if defaults[key] == value]
+    assert same == []
+
+
+def test_every_field_has_a_description_and_a_group() -> None:
+    for name, spec in RunConfig.model_json_schema()["properties"].items():
+        assert spec.get("description"), name
+        assert spec.get("group"), name
+
+
+def test_an_unknown_preset_is_refused_and_the_known_ones_are_named() -> None:
+    fields = problem("fast")
+    assert "'fast'" in fields["preset"]
+    assert "quickstart" in fields["preset"]
+
+
+def test_an_unknown_key_is_an_error() -> None:
+    assert "train_freq" in problem("quickstart", train_freq=4)["train_freq"]
+
+
+def test_a_value_out_of_bounds_is_named_with_its_value() -> None:
+    assert "1.5" in problem("quickstart", gamma=1.5)["gamma"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_learning_rate_that_is_not_a_number_is_refused(value: float) -> None:
+    assert "actor_learning_rate" in problem("quickstart", actor_learning_rate=value)
+
+
+def test_learning_that_would_never_start_is_refused_with_the_remedy() -> None:
+    text = problem("quickstart", learning_starts=25_000, total_steps=10_000)["learning_starts"]
+    assert text == (
+        "learning_starts (25000) is not below total_steps (10000): lower it or lengthen the run"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "overrides"),
+    [
+        ("batch_size", {"batch_size": 512, "buffer_size": 256, "learning_starts": 600}),
+        ("batch_size", {"batch_size": 512, "learning_starts": 100}),
+        ("critic_input", {"critic_input": "vector"}),
+        ("actor_input", {"actor_input": "image", "environment": "gymnasium:Pendulum-v1"}),
+        ("evaluation_screening", {"evaluation_screening": 30}),
+    ],
+)
+def test_contradictions_are_refused_at_the_field_at_fault(
+    field: str, overrides: dict[str, Any]
+) -> None:
+    assert list(problem("quickstart", **overrides)) == [field]
+
+
+def test_several_wrong_fields_are_all_reported() -> None:
+    assert set(problem("quickstart", gamma=2, tau=0, seed=-1)) == {"gamma", "tau", "seed"}
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1))
+def test_configs_have_equal_hashes_exactly_when_they_are_equal(first: int, second: int) -> None:
+    a, b = (parse_config("quickstart", {"seed": seed}) for seed in (first, second))
+    assert (a.hash == b.hash) == (a == b)
+
+
+def test_the_reward_fingerprint_follows_the_reward_and_nothing_else() -> None:
+    base = parse_config("quickstart").reward_fingerprint
+    assert parse_config("quickstart", {"seed": 7, "batch_size": 64}).reward_fingerprint == base
+    assert parse_config("quickstart", {"reward_scale": 1.0}).reward_fingerprint == base
+    assert parse_config("quickstart", {"reward_goal": 50}).reward_fingerprint != base
+    assert parse_config("quickstart", {"ticks_per_decision": 1}).reward_fingerprint != base
