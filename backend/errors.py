@@ -47,6 +47,13 @@ class FencedOff(PitwallError):
     title = "Fenced off"
 
 
+class NoSimulator(PitwallError):
+    """Every simulator this worker may lease is taken; the run stays queued."""
+
+    status = 503
+    title = "No simulator free"
+
+
 class Unauthenticated(PitwallError):
     """No valid token or session came with the request."""
 

@@ -12,7 +12,9 @@ class Run(Base):
     """One training run: what was asked, who owns it, how far it is.
 
     `state` is where it stands, `desired` what people want of it. `token` fences: only the attempt that
-    holds it may write. `resume_checkpoint_id` is what the next start loads (None: from scratch).
+    holds it may write. `resume_checkpoint_id` is what the next start loads (None: from scratch), and
+    `restart_reason` why it comes. `activity` is what the trainer is at, in words; the watchdog wants it
+    or the step to change.
     """
 
     __tablename__ = "runs"
@@ -36,6 +38,8 @@ class Run(Base):
     resume_checkpoint_id: Mapped[int | None] = mapped_column(default=None)
     token: Mapped[str] = mapped_column(String(32), default="")
     attempt: Mapped[int] = mapped_column(default=0)
+    activity: Mapped[str] = mapped_column(String(64), default="")
+    restart_reason: Mapped[str] = mapped_column(String(16), default="start")
     crashes: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str] = mapped_column(String(120), default="")
     simulator: Mapped[str] = mapped_column(String(120), default="")
@@ -53,7 +57,8 @@ class Run(Base):
 class Segment(Base):
     """One stretch of a run: from a start, a resume or a rollback to the next.
 
-    Its points before `start_step` are its parent's; the parent's points after it are an abandoned branch.
+    Its points up to `start_step` are its parent's, the segment that wrote the checkpoint it started from;
+    the parent's points after it are an abandoned branch. A start from scratch has no parent.
     """
 
     __tablename__ = "segments"

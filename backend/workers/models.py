@@ -23,7 +23,8 @@ class Worker(Base):
 class Simulator(Base):
     """One CARLA server, real or embedded, with the Traffic Manager port that goes with it.
 
-    `leased_run_id` and `lease_token` name the attempt that holds it; both empty when it is free.
+    `worker` is the only one that may lease it (an embedded server lives and dies with its worker);
+    empty: any may. `leased_run_id` and `lease_token` name the attempt that holds it; both empty when it is free.
     """
 
     __tablename__ = "simulators"
@@ -34,6 +35,7 @@ class Simulator(Base):
     port: Mapped[int] = mapped_column()
     traffic_port: Mapped[int] = mapped_column()
     embedded: Mapped[bool] = mapped_column(default=True)
+    worker: Mapped[str] = mapped_column(String(120), default="")
     version: Mapped[str] = mapped_column(String(32), default="")
     map: Mapped[str] = mapped_column(String(64), default="")
     leased_run_id: Mapped[int | None] = mapped_column(default=None)
