@@ -1,0 +1,290 @@
+"""The driving task as a Gymnasium environment, on any server the `carla` 0.9.16 client can talk to."""
+
+import math
+from time import perf_counter, sleep
+from typing import Any, SupportsFloat
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from backend.runs.config import RunConfig
+from worker.environment.connection import (
+    DEFAULT_TIMEOUT,
+    TICK_SECONDS,
+    Answering,
+    Connection,
+    SimulatorAddress,
+)
+from worker.environment.ego import Ego
+from worker.environment.episode import Episode
+from worker.environment.observation import (
+    Action,
+    FrameStack,
+    Observation,
+    Resizer,
+    command,
+    gray,
+    observation_space,
+    vector,
+)
+from worker.environment.planning import plan_routes
+from worker.environment.reward import (
+    COMPONENTS,
+    MOVING,
+    WAYPOINT_SPACING,
+    Components,
+    Reward,
+    Tick,
+)
+from worker.environment.route import Route, Tracker
+from worker.environment.sensors import Camera, CollisionSensor
+from worker.environment.starts import Start, draw_evaluation, draw_training
+
+# Braked ticks after a teleport: the wheels come back to straight, a real car settles on its springs.
+SETTLE_TICKS = 10
+# No brake slows a car faster, m/s^2: beyond it a contact is expected.
+HARDEST_BRAKING = 14.0
+CLOSING_SECONDS = 0.1
+
+
+class DrivingEnv(gymnasium.Env[Observation, Action]):
+    """One ego vehicle that follows a route; an episode is decided by its seed and its actions.
+
+    Observation: `vector` (53,) float32 unscaled; with a camera also `image` (frame_stack, 84, 84)
+    uint8, newest last, and `command` (2,) float32.
+    Action: (2,) float32 in [-1, 1]: steer right; throttle when positive, else brake.
+    Options of `reset`: `evaluation` (start of the route, no rolling starts), `start` (a `Start`).
+
+    Attributes:
+        tick_ms, reset_ms: wall time of the last decision's ticks (mean) and of the last reset; not in
+            `info`, which is the same whenever an episode is replayed.
+
+    Raises:
+        SimulatorLost: from any call, at most one `timeout` after the simulator fell silent.
+        InvalidConfig: the map, a route or the weather does not exist on the server.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 - Gymnasium's own
+    render_mode = "rgb_array"
+
+    def __init__(
+        self, config: RunConfig, address: SimulatorAddress, timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
+        self.config = config
+        self.address = address
+        self._reward = Reward.of(config)
+        self.observation_space = observation_space(
+            config.frame_stack if config.uses_images else None
+        )
+        self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self._answering = Answering(address)
+        self._camera: Camera | None = None
+        self.tick_ms = self.reset_ms = 0.0
+        with self._answering:
+            self._build(timeout)
+
+    def _build(self, timeout: float) -> None:
+        config = self.config
+        self.connection = Connection(
+            self.address, config.town, rendering=config.uses_images, timeout=timeout
+        )
+        world = self.connection.world
+        self.connection.set_weather(config.weather)
+        self.routes: list[Route] = plan_routes(self.connection.map, config.routes)
+        self._trackers = [Tracker(route) for route in self.routes]
+        self._tracker = self._trackers[0]
+        self.ego = Ego(world, self.routes[0].pose(0.0))
+        self._collision = CollisionSensor(world, self.ego.actor)
+        if config.uses_images:
+            self._camera = Camera(world, self.ego.actor, config.camera_width, config.camera_height)
+            self._resize = Resizer(config.camera_width, config.camera_height)
+            self._frames = FrameStack(config.frame_stack)
+        self._frame = world.tick()
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        super().reset(seed=seed)
+        began = perf_counter()
+        start = self._draw_start(seed, options or {})
+        with self._answering:
+            self._begin(start)
+            observation = self._observe(first=True)
+        self.reset_ms = (perf_counter() - began) * 1000.0
+        return observation, {
+            "start": start,
+            "route": self.route.name,
+            "position": (self.ego.x, self.ego.y),
+        }
+
+    def _draw_start(self, seed: int | None, options: dict[str, Any]) -> Start:
+        if isinstance(given := options.get("start"), Start):
+            return given
+        if options.get("evaluation"):
+            return draw_evaluation(self.np_random, self.config, self.routes, seed or 0)
+        return draw_training(self.np_random, self.config, self.routes)
+
+    def _begin(self, start: Start) -> None:
+        world, route = self.connection.world, self.routes[start.route]
+        self.ego.place(route.pose(start.distance, start.right, start.turn))
+        for _ in range(SETTLE_TICKS):
+            world.tick()
+        self.ego.launch(start.speed)
+        self._frame = world.tick()
+        self._collision.arm(self._frame)
+        self.ego.read()
+        self._tracker = self._trackers[start.route]
+        self._tracker.start(route.index(start.distance), self.ego.x, self.ego.y, self.ego.yaw)
+        self.episode = Episode(self._tracker.distance)
+        self._acceleration = 0.0
+        self._standing = 0
+        self._over_marking = self._touches_marking()
+
+    def step(self, action: Action) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
+        steer, pedal = _checked(action)
+        began = perf_counter()
+        sums = [0.0] * len(COMPONENTS)
+        ticks = self.episode.ticks
+        with self._answering:
+            self.ego.drive(steer, pedal)
+            for _ in range(self.config.ticks_per_decision):
+                for i, reward in enumerate(self._tick()):
+                    sums[i] += reward
+                if self.episode.termination:
+                    break
+            self.tick_ms = (perf_counter() - began) * 1000.0 / (self.episode.ticks - ticks)
+            observation = self._observe(first=False)
+        rewards = Components(*sums)
+        total = sum(sums)
+        self.episode.add_decision(rewards, total)
+        reason = self.episode.termination
+        info = self._info(rewards)
+        return observation, total, reason not in (None, "timeout"), reason == "timeout", info
+
+    def _tick(self) -> Components:
+        """One simulator tick: what it did, what it earned, whether it ended the episode."""
+        ego, tracker = self.ego, self._tracker
+        speed, furthest = ego.speed, tracker.furthest
+        self._frame = self.connection.world.tick()
+        ego.read()
+        tracker.update(ego.x, ego.y, ego.yaw)
+        acceleration = (ego.speed - speed) / TICK_SECONDS
+        hit = self._collision.hit(expected=acceleration < -HARDEST_BRAKING)
+        touching = self._touches_marking()
+        self._standing = self._standing + 1 if ego.speed < MOVING else 0
+        tick = Tick(
+            speed=ego.speed,
+            lateral=tracker.lateral,
+            heading_error=tracker.heading_error,
+            half_width=tracker.half_widths[tracker.index],
+            jerk=(acceleration - self._acceleration) / TICK_SECONDS,
+            crossed=touching and not self._over_marking,
+            standing=self._standing,
+            gained=tracker.furthest - furthest,
+            waypoints=_marks(tracker.furthest) - _marks(furthest),
+            impact=speed if hit else None,
+            off_route=abs(tracker.lateral) > self.config.max_deviation,
+            goal=tracker.distance >= tracker.route.goal and not hit,
+        )
+        self._acceleration, self._over_marking = acceleration, touching
+        self.episode.add_tick(tick)
+        self.episode.termination = self._reason(tick)
+        return self._reward(tick)
+
+    def _reason(self, tick: Tick) -> str | None:
+        if tick.impact is not None:
+            return "collision"
+        if tick.goal:
+            return "goal"
+        if tick.off_route:
+            return "off_route"
+        return "timeout" if self.episode.ticks >= self.config.max_episode_ticks else None
+
+    def _touches_marking(self) -> bool:
+        """Whether a side of the vehicle is over the border of its lane, from the route's geometry.
+
+        The client's lane-invasion sensor is not used: its events come on another thread with no fixed
+        tick, which would break bit-for-bit replay, and it costs a third of the tick rate.
+        """
+        tracker = self._tracker
+        return abs(tracker.lateral) + self.ego.half_width > tracker.half_widths[tracker.index]
+
+    def _observe(self, *, first: bool) -> Observation:
+        ego, tracker = self.ego, self._tracker
+        observation: Observation = {"vector": vector(tracker, ego.x, ego.y, ego.yaw, ego.speed)}
+        if self._camera is None:
+            return observation
+        image = self._camera.image(self._frame, self.connection.timeout)
+        frame = self._resize(gray(image))
+        observation["image"] = self._frames.fill(frame) if first else self._frames.push(frame)
+        observation["command"] = command(tracker, ego.speed)
+        return observation
+
+    def _info(self, rewards: Components) -> dict[str, Any]:
+        episode, tracker = self.episode, self._tracker
+        info: dict[str, Any] = {
+            "components": rewards._asdict(),
+            "speed": self.ego.speed,
+            "position": (self.ego.x, self.ego.y),
+            "lateral": tracker.lateral,
+            "heading_error": tracker.heading_error,
+            "route_percent": self.route_percent,
+            "termination": episode.termination,
+            "collisions": episode.collisions,
+            "lane_invasions": episode.lane_invasions,
+        }
+        if episode.termination:
+            info["episode"] = episode.summary(self.route_percent)
+            info["seconds"] = episode.seconds
+        return info
+
+    @property
+    def route(self) -> Route:
+        """The route of the episode in progress."""
+        return self._tracker.route
+
+    @property
+    def route_percent(self) -> float:
+        """Share of the way from the episode's start to the goal that is behind the vehicle."""
+        start, goal = self.episode.start, self.route.goal
+        share = (self._tracker.furthest - start) / max(1.0, goal - start)
+        return 100.0 * min(1.0, max(0.0, share))
+
+    @property
+    def last_rgb(self) -> NDArray[np.uint8] | None:
+        """The (height, width, 3) image behind the agent's newest frame; None without a camera."""
+        return None if self._camera is None else self._camera.last[:, :, 2::-1]
+
+    def render(self) -> NDArray[np.uint8] | None:
+        return self.last_rgb
+
+    def close(self) -> None:
+        """Stops sensors, destroys actors, leaves synchronous mode. Does not wait for a lost simulator."""
+        sensors: list[Camera | CollisionSensor] = [
+            self._collision,
+            *([self._camera] if self._camera else []),
+        ]
+        for sensor in sensors:
+            sensor.stop()
+        if self._answering.lost:
+            return
+        with self._answering:
+            for actor in (*sensors, self.ego):
+                actor.destroy()
+            self.connection.world.tick()
+            self.connection.close()
+        # Streams still closing on the client's threads abort the process if it exits now.
+        sleep(CLOSING_SECONDS)
+
+
+def _checked(action: Action) -> tuple[float, float]:
+    steer, pedal = float(action[0]), float(action[1])
+    if not (math.isfinite(steer) and math.isfinite(pedal)):
+        raise ValueError(f"action ({steer}, {pedal}) is not finite: the policy has diverged")
+    return max(-1.0, min(1.0, steer)), max(-1.0, min(1.0, pedal))
+
+
+def _marks(distance: float) -> int:
+    return math.floor(distance / WAYPOINT_SPACING)

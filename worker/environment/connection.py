@@ -1,0 +1,129 @@
+"""A CARLA server this process holds alone: connected, on the wanted map, in synchronous mode."""
+
+from dataclasses import dataclass
+
+import carla
+
+from backend.errors import InvalidConfig
+
+TICK_SECONDS = 0.05
+DEFAULT_TIMEOUT = 10.0
+# Explicit, because the default is one thread per core and each may end up waiting for the GIL.
+CLIENT_THREADS = 2
+
+
+class SimulatorLost(RuntimeError):
+    """The simulator did not answer in time or lost its world: build a new environment on a live server."""
+
+
+@dataclass(frozen=True)
+class SimulatorAddress:
+    """Where a CARLA server listens, and the port our Traffic Manager may open in this process."""
+
+    host: str
+    port: int
+    traffic_port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Answering:
+    """Turns the client's RuntimeErrors, time-outs above all, into `SimulatorLost`; once lost, stays lost.
+
+    The client never reconnects to a server that was restarted, and reads of a dead one succeed with
+    its last state, so going on after the first failure would train on nothing.
+    """
+
+    def __init__(self, address: SimulatorAddress) -> None:
+        self.address = address
+        self.lost = False
+
+    def __enter__(self) -> None:
+        if self.lost:
+            raise SimulatorLost(f"simulator {self.address} was lost: build a new environment")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if not isinstance(error, RuntimeError):
+            return
+        self.lost = True
+        if not isinstance(error, SimulatorLost):
+            raise SimulatorLost(f"simulator {self.address} is lost: {error}") from error
+
+
+class Connection:
+    """Client, world and map of one server. Not for sharing: one environment per world.
+
+    Raises:
+        SimulatorLost: no server answers within `timeout` seconds.
+        InvalidConfig: the server has no such map or weather.
+    """
+
+    def __init__(
+        self, address: SimulatorAddress, town: str, *, rendering: bool, timeout: float
+    ) -> None:
+        self.address = address
+        self.timeout = timeout
+        self.client = carla.Client(address.host, address.port, CLIENT_THREADS)
+        self.client.set_timeout(timeout)
+        # get_world() holds the GIL while it waits for a dead server; this call does not.
+        self.client.get_server_version()
+        self.world = self._enter(town)
+        self.map: carla.Map = self.world.get_map()
+        self._synchronise(rendering)
+
+    def _enter(self, town: str) -> carla.World:
+        world = self.client.get_world()
+        if _short(world.get_map().name) == town:
+            self._clear(world)
+            return world
+        maps = [_short(name) for name in self.client.get_available_maps()]
+        if town not in maps:
+            raise InvalidConfig({"town": f"{self.address} has no map '{town}': choose {maps}"})
+        return self.client.load_world(town)
+
+    def _clear(self, world: carla.World) -> None:
+        """A client that died on a server which outlived it has left its vehicles in the way."""
+        left = [
+            actor.id
+            for kind in ("sensor.*", "vehicle.*", "walker.*")
+            for actor in world.get_actors().filter(kind)
+        ]
+        self.client.apply_batch_sync([carla.command.DestroyActor(i) for i in left], False)
+
+    def _synchronise(self, rendering: bool) -> None:
+        settings = self.world.get_settings()
+        settings.synchronous_mode = True
+        settings.fixed_delta_seconds = TICK_SECONDS
+        settings.no_rendering_mode = not rendering
+        self.world.apply_settings(settings)
+
+    def set_weather(self, name: str) -> None:
+        """Applies a preset of `carla.WeatherParameters` and reads back that the server has it."""
+        presets = {
+            key: value
+            for key, value in vars(carla.WeatherParameters).items()
+            if isinstance(value, carla.WeatherParameters)
+        }
+        if name not in presets:
+            raise InvalidConfig(
+                {"weather": f"no preset '{name}': choose one of {', '.join(sorted(presets))}"}
+            )
+        self.world.set_weather(presets[name])
+        self.world.tick()
+        if self.world.get_weather() != presets[name]:
+            raise SimulatorLost(f"simulator {self.address} did not apply weather {name}")
+
+    def close(self) -> None:
+        """Leaves the server free-running, as it was found."""
+        settings = self.world.get_settings()
+        settings.synchronous_mode = False
+        settings.fixed_delta_seconds = None
+        settings.no_rendering_mode = False
+        self.world.apply_settings(settings)
+
+
+def _short(name: str) -> str:
+    return name.rsplit("/", 1)[-1]

@@ -1,0 +1,67 @@
+"""The vehicle the agent drives."""
+
+import math
+
+import carla
+
+from worker.environment.connection import SimulatorLost
+from worker.environment.route import Pose
+
+BLUEPRINT = "vehicle.tesla.model3"
+# A real server drops the car onto its wheels; placed on the road itself it would start inside it.
+CLEARANCE = 0.3
+
+
+class Ego:
+    """Spawns, places, drives and reads one vehicle.
+
+    Attributes:
+        x, y: metres; yaw: radians; speed: m/s. They are what the last `read()` found.
+        half_width, half_length: metres of its bounding box.
+    """
+
+    def __init__(self, world: carla.World, pose: Pose) -> None:
+        blueprint = world.get_blueprint_library().find(BLUEPRINT)
+        blueprint.set_attribute("role_name", "hero")
+        self.actor = world.try_spawn_actor(blueprint, _transform(pose))
+        if self.actor is None:
+            raise SimulatorLost(f"no room for the ego vehicle at ({pose.x:.1f}, {pose.y:.1f})")
+        extent = self.actor.bounding_box.extent
+        self.half_length, self.half_width = float(extent.x), float(extent.y)
+        self.x = self.y = self.yaw = self.speed = 0.0
+
+    def place(self, pose: Pose) -> None:
+        """Puts the vehicle there, braked and at rest."""
+        self.actor.apply_control(carla.VehicleControl(brake=1.0))
+        self.actor.set_target_velocity(carla.Vector3D())
+        self.actor.set_target_angular_velocity(carla.Vector3D())
+        self.actor.set_transform(_transform(pose))
+
+    def launch(self, speed: float) -> None:
+        """Releases the brake and rolls forward at `speed` m/s."""
+        self.actor.apply_control(carla.VehicleControl())
+        yaw = math.radians(self.actor.get_transform().rotation.yaw)
+        velocity = carla.Vector3D(speed * math.cos(yaw), speed * math.sin(yaw), 0.0)
+        self.actor.set_target_velocity(velocity)
+
+    def drive(self, steer: float, pedal: float) -> None:
+        """Both in [-1, 1]; a positive pedal is throttle, the rest brake."""
+        throttle, brake = (pedal, 0.0) if pedal > 0.0 else (0.0, -pedal)
+        self.actor.apply_control(carla.VehicleControl(throttle, steer, brake))
+
+    def read(self) -> None:
+        transform, velocity = self.actor.get_transform(), self.actor.get_velocity()
+        location = transform.location
+        self.x, self.y = location.x, location.y
+        self.yaw = math.radians(transform.rotation.yaw)
+        self.speed = math.hypot(velocity.x, velocity.y)
+
+    def destroy(self) -> None:
+        self.actor.destroy()
+
+
+def _transform(pose: Pose) -> carla.Transform:
+    return carla.Transform(
+        carla.Location(pose.x, pose.y, pose.z + CLEARANCE),
+        carla.Rotation(yaw=math.degrees(pose.yaw)),
+    )

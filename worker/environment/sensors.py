@@ -1,0 +1,94 @@
+"""The ego's camera and collision sensor, read in step with the simulator's frames."""
+
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import carla
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.environment.connection import SimulatorLost
+
+# Domain: 2.0 m ahead of the vehicle's origin, 1.5 m above the road.
+CAMERA_POSE = (2.0, 1.5)
+FIELD_OF_VIEW = 90
+
+
+class Camera:
+    """Front RGB camera. Images arrive on a client thread, often after tick() has returned."""
+
+    def __init__(self, world: carla.World, ego: carla.Actor, width: int, height: int) -> None:
+        blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
+        for name, value in (
+            ("image_size_x", width),
+            ("image_size_y", height),
+            ("fov", FIELD_OF_VIEW),
+        ):
+            blueprint.set_attribute(name, str(value))
+        x, z = CAMERA_POSE
+        self._images: SimpleQueue[Any] = SimpleQueue()
+        self._sensor = world.spawn_actor(
+            blueprint, carla.Transform(carla.Location(x=x, z=z)), attach_to=ego
+        )
+        self._sensor.listen(self._images.put)
+        self._shape = (height, width, 4)
+        self.last: NDArray[np.uint8] = np.zeros(self._shape, dtype=np.uint8)
+
+    def image(self, frame: int, timeout: float) -> NDArray[np.uint8]:
+        """The (height, width, 4) BGRA image of `frame`; older ones are dropped.
+
+        Raises:
+            SimulatorLost: it did not come within `timeout` seconds.
+        """
+        while True:
+            try:
+                image = self._images.get(timeout=timeout)
+            except Empty:
+                raise SimulatorLost(
+                    f"no camera image of frame {frame} within {timeout:g} s"
+                ) from None
+            if image.frame >= frame:
+                data = np.frombuffer(image.raw_data, dtype=np.uint8)
+                self.last = data.reshape(self._shape)
+                return self.last
+
+    def stop(self) -> None:
+        self._sensor.stop()
+
+    def destroy(self) -> None:
+        self._sensor.destroy()
+
+
+class CollisionSensor:
+    """Tells whether the ego has hit something since `arm`.
+
+    Its events carry no "nothing happened", so there is nothing to wait for in an ordinary tick: only
+    when the caller has reason to expect a contact does `hit` give the event time to arrive, which
+    keeps the tick a collision is counted on the same from run to run.
+    """
+
+    GRACE = 0.1
+
+    def __init__(self, world: carla.World, ego: carla.Actor) -> None:
+        blueprint = world.get_blueprint_library().find("sensor.other.collision")
+        self._events: SimpleQueue[Any] = SimpleQueue()
+        self._sensor = world.spawn_actor(blueprint, carla.Transform(), attach_to=ego)
+        self._sensor.listen(self._events.put)
+        self._armed_at = 0
+
+    def arm(self, frame: int) -> None:
+        """Forget contacts up to `frame`."""
+        self._armed_at = frame
+
+    def hit(self, expected: bool) -> bool:
+        try:
+            event = self._events.get(timeout=self.GRACE) if expected else self._events.get_nowait()
+        except Empty:
+            return False
+        return bool(event.frame > self._armed_at) or self.hit(expected)
+
+    def stop(self) -> None:
+        self._sensor.stop()
+
+    def destroy(self) -> None:
+        self._sensor.destroy()
