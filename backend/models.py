@@ -2,12 +2,13 @@
 
 from backend.checkpoints.models import Checkpoint
 from backend.database import Base
-from backend.gates.models import Flip, RuleStatus
+from backend.gates.models import Acceptance, Flip, RuleStatus
 from backend.metrics.models import Chunk, Series
 from backend.runs.models import Command, Event, Run, Segment
 from backend.workers.models import Simulator, Worker
 
 __all__ = [
+    "Acceptance",
     "Base",
     "Checkpoint",
     "Chunk",

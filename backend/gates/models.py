@@ -20,6 +20,8 @@ class RuleStatus(Base):
     value: Mapped[float | None] = mapped_column(Float, default=None)
     threshold: Mapped[float | None] = mapped_column(Float, default=None)
     since_step: Mapped[int] = mapped_column(default=0)
+    first_warning: Mapped[int | None] = mapped_column(default=None)
+    first_critical: Mapped[int | None] = mapped_column(default=None)
     can_fire: Mapped[bool] = mapped_column(default=True)
     reason: Mapped[str] = mapped_column(Text, default="")
     action: Mapped[str] = mapped_column(String(16), default="note")
@@ -44,4 +46,23 @@ class Flip(Base):
     threshold: Mapped[float | None] = mapped_column(Float, default=None)
     reason: Mapped[str] = mapped_column(Text, default="")
     preset: Mapped[str] = mapped_column(String(64), default="behavioural")
+    preset_version: Mapped[int] = mapped_column(default=1)
+    at: Mapped[float] = mapped_column(Float)
+
+
+class Acceptance(Base):
+    """A person's word that a condition may stand, with the evidence of that moment; append-only."""
+
+    __tablename__ = "acceptances"
+    __table_args__ = (Index("ix_acceptances_run_id_id", "run_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    rule: Mapped[str] = mapped_column(String(64))
+    person: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(Text)
+    step: Mapped[int] = mapped_column()
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    expires_step: Mapped[int | None] = mapped_column(default=None)
+    expires_at: Mapped[float | None] = mapped_column(Float, default=None)
     at: Mapped[float] = mapped_column(Float)

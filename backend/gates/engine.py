@@ -1,0 +1,129 @@
+"""The rules of one run at work: points in, a judgement out, at every flush of the recorder."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from backend.gates.facts import facts_of_config
+from backend.rules.behavioural import Parameters
+from backend.rules.health import Stall
+from backend.rules.moment import Moment, Point, Timeline
+from backend.rules.presets import PRESETS
+from backend.rules.rule import Flip, Rule, RuleAction, RuleResult, RuleState, RunFacts
+from backend.rules.verdict import Judge, Verdict
+from backend.runs.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something a rule asks of the trainer, once, when it turns."""
+
+    action: RuleAction
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict after a flush, with what changed and what is asked since the one before."""
+
+    step: int
+    verdict: Verdict
+    since_step: int
+    sentence: str
+    rules: tuple[RuleResult, ...]
+    flips: tuple[Flip, ...]
+    requests: tuple[Request, ...]
+    preset: str
+    preset_version: int
+
+    @property
+    def actions(self) -> frozenset[RuleAction]:
+        """The actions asked for, without who asked."""
+        return frozenset(request.action for request in self.requests)
+
+
+class GateEngine:
+    """Live rules of one attempt at a run.
+
+    `warm_up` replays what the lineage stored before this attempt, so that verdicts go on where they
+    were; `observe` takes the points of a flush; `evaluate` judges every step that is whole by now.
+    Cost is bounded by the new points: nothing looks back at the run.
+    """
+
+    def __init__(
+        self,
+        facts: RunFacts,
+        preset: str = "behavioural",
+        halt_on: Sequence[str] = (),
+        parameters: Parameters | None = None,
+    ) -> None:
+        self.judge = Judge(PRESETS[preset], facts, parameters)
+        self._halt_on = frozenset(halt_on)
+        self._timeline = Timeline()
+        self._rules: dict[str, Rule] = {rule.name: rule for rule in self.judge.rules}
+
+    @classmethod
+    def for_config(cls, config: RunConfig) -> Self:
+        return cls(facts_of_config(config), config.rules, config.halt_on)
+
+    def warm_up(self, points: Iterable[Point]) -> None:
+        """Judge stored points in silence: no flips to record again, no actions to ask again."""
+        self._timeline.add(points)
+        for moment in self._timeline.take():
+            self.judge.advance(moment)
+
+    def observe(self, points: Iterable[Point]) -> None:
+        self._timeline.add(points)
+
+    def evaluate(
+        self,
+        step: int,
+        *,
+        now: float | None = None,
+        busy: bool = False,
+        final: bool = False,
+    ) -> Judgement:
+        """The judgement at `step`, the step the loop has reached.
+
+        Points of a step are judged when the loop or a later point is past it, so that a flush that
+        cuts a step in two changes nothing; `final` judges what is left. `now` and `busy` (a reset or
+        an evaluation is running) feed the stall rule.
+        """
+        flips = list(self._advance(None if final else step))
+        if now is not None:
+            flips.extend(self._watch_clock(step, now, busy))
+        reached = max(step, self._timeline.step)
+        return Judgement(
+            step=reached,
+            verdict=self.judge.verdict,
+            since_step=self.judge.since_step,
+            sentence=self.judge.sentence(reached),
+            rules=self.judge.results(),
+            flips=tuple(flips),
+            requests=tuple(self._requests(flips)),
+            preset=self.judge.preset.name,
+            preset_version=self.judge.preset.version,
+        )
+
+    def _advance(self, before: int | None) -> Iterator[Flip]:
+        for moment in self._timeline.take(before):
+            yield from self.judge.advance(moment)
+
+    def _watch_clock(self, step: int, now: float, busy: bool) -> Iterator[Flip]:
+        stall = self._rules.get(Stall.name)
+        if not isinstance(stall, Stall):
+            return
+        stall.observe_clock(step, now, busy)
+        if stall.overdue or stall.state is RuleState.CRITICAL:
+            yield from self.judge.advance(Moment(step))
+
+    def _requests(self, flips: Iterable[Flip]) -> Iterator[Request]:
+        for flip in flips:
+            rule = self._rules.get(flip.rule)
+            if rule is None or not RuleState(flip.after).alerts:
+                continue
+            if flip.after == RuleState.CRITICAL and rule.name in self._halt_on:
+                yield Request(RuleAction.HALT, rule.name, flip.reason)
+            elif flip.after in (rule.acts_on, RuleState.CRITICAL):
+                yield Request(rule.action, rule.name, flip.reason)

@@ -1,0 +1,41 @@
+"""What the rules may know of a run besides its points: read from its configuration."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from backend.rules.rule import RunFacts
+from backend.runs.config import RunConfig
+from backend.runs.models import Run
+
+
+def facts_of_config(config: RunConfig) -> RunFacts:
+    """Facts of a run that Pitwall trains."""
+    return RunFacts(
+        learning_starts=config.learning_starts,
+        total_steps=config.total_steps,
+        native=True,
+        has_encoder=config.uses_images,
+        gamma=config.gamma,
+        updates_per_step=config.updates_per_step,
+        actor_learning_rate=config.actor_learning_rate,
+        critic_learning_rate=config.critic_learning_rate,
+        max_episode_ticks=config.max_episode_ticks if config.is_carla else None,
+    )
+
+
+def facts_of(run: Run) -> RunFacts:
+    """Facts of any stored run; of an imported log or a user's own trainer only what it told."""
+    try:
+        return facts_of_config(RunConfig.model_validate(run.config))
+    except ValidationError:
+        return _told(run.config, run.total_steps)
+
+
+def _told(config: dict[str, Any], total_steps: int) -> RunFacts:
+    starts = config.get("learning_starts")
+    return RunFacts(
+        learning_starts=int(starts) if isinstance(starts, int | float) else None,
+        total_steps=total_steps,
+        native=False,
+    )

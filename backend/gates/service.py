@@ -1,0 +1,206 @@
+"""Judgements stored and read: where every rule stands, what flipped, what people accepted."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.errors import IllegalTransition, InvalidConfig, NotFound
+from backend.gates.engine import Judgement
+from backend.gates.models import Acceptance, Flip, RuleStatus
+from backend.rules import rule as rules
+from backend.rules.rule import RuleResult, RuleState
+from backend.rules.verdict import Verdict
+from backend.runs.events import Level, add_event
+from backend.runs.models import Run
+
+LEVELS: dict[str, Level] = {
+    RuleState.WARNING: Level.WARNING,
+    RuleState.CRITICAL: Level.CRITICAL,
+    Verdict.NO_GO: Level.CRITICAL,
+    Verdict.CONDITIONAL_GO: Level.WARNING,
+}
+
+
+@dataclass(frozen=True)
+class Current:
+    """The verdict on a run as stored, with its rules in order and the acceptances still in force."""
+
+    verdict: str
+    since_step: int
+    sentence: str
+    rules: Sequence[RuleStatus]
+    accepted: Sequence[Acceptance]
+
+
+def save_judgement(
+    session: Session, run_id: int, segment_id: int | None, judgement: Judgement, now: float
+) -> None:
+    """Write the statuses and the verdict, and append what flipped, also across a resume or rollback."""
+    run = session.get_one(Run, run_id)
+    stored = {status.rule: status for status in _statuses(session, run_id)}
+    flips = [*_bridges(run, stored, judgement), *judgement.flips]
+    for position, result in enumerate(judgement.rules):
+        status = stored.pop(result.name, None)
+        if status is None:
+            status = RuleStatus(run_id=run_id, rule=result.name)
+            session.add(status)
+        _update(status, result, position)
+    for stale in stored.values():
+        session.delete(stale)
+    for flip in flips:
+        _append(session, run_id, segment_id, judgement, flip, now)
+    run.verdict = judgement.verdict
+    run.verdict_since_step = judgement.since_step
+    run.verdict_sentence = judgement.sentence
+
+
+def _statuses(session: Session, run_id: int) -> Sequence[RuleStatus]:
+    query = select(RuleStatus).where(RuleStatus.run_id == run_id).order_by(RuleStatus.position)
+    return session.scalars(query).all()
+
+
+def _update(status: RuleStatus, result: RuleResult, position: int) -> None:
+    status.position = position
+    status.title = result.title
+    status.state = result.state
+    status.value = _storable(result.value)
+    status.threshold = _storable(result.threshold)
+    status.since_step = result.since_step
+    status.first_warning = result.first_warning
+    status.first_critical = result.first_critical
+    status.can_fire = result.can_fire
+    status.reason = result.reason
+    status.action = result.action
+    status.evidence = _storable(dict(result.evidence))
+
+
+def _storable(value: Any) -> Any:
+    """Neither JSON nor its readers know numbers that are not finite; the reason still names them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _bridges(run: Run, stored: dict[str, RuleStatus], judgement: Judgement) -> Iterable[rules.Flip]:
+    """Flips from what was stored to what this engine began with, where going back changed it."""
+    first = {flip.rule: flip.before for flip in reversed(judgement.flips)}
+    known = {name: status.state for name, status in stored.items()}
+    begun = {result.name: first.get(result.name, result.state) for result in judgement.rules}
+    if stored:
+        known["verdict"], begun["verdict"] = run.verdict, first.get("verdict", judgement.verdict)
+    for name, before in known.items():
+        after = begun.get(name)
+        if after is not None and after != before:
+            reason = f"The run went back: judged again at step {judgement.step:,}."
+            yield rules.Flip(name, before, after, judgement.step, None, None, reason)
+
+
+def _append(
+    session: Session,
+    run_id: int,
+    segment_id: int | None,
+    judgement: Judgement,
+    flip: rules.Flip,
+    now: float,
+) -> None:
+    row = Flip(run_id=run_id, segment_id=segment_id, at=now, **_storable(asdict(flip)))
+    row.preset, row.preset_version = judgement.preset, judgement.preset_version
+    session.add(row)
+    alerts = (RuleState.WARNING, RuleState.CRITICAL)
+    if flip.rule == "verdict" or flip.after in alerts or flip.before in alerts:
+        level = LEVELS.get(flip.after, Level.INFO)
+        kind = "verdict" if flip.rule == "verdict" else "rule"
+        message = f"{flip.rule}: {flip.before} -> {flip.after}. {flip.reason}"
+        add_event(session, run_id, level, kind, message, now, flip.step, {"rule": flip.rule})
+
+
+def current(session: Session, run_id: int, now: float) -> Current:
+    """Where the run stands.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"Run {run_id} does not exist")
+    return Current(
+        verdict=run.verdict,
+        since_step=run.verdict_since_step,
+        sentence=run.verdict_sentence,
+        rules=_statuses(session, run_id),
+        accepted=[a for a in acceptances(session, run_id) if _in_force(a, run.step, now)],
+    )
+
+
+def flips(session: Session, run_id: int, limit: int = 200) -> Sequence[Flip]:
+    """The newest changes of rules and verdict, newest first."""
+    query = select(Flip).where(Flip.run_id == run_id).order_by(Flip.id.desc()).limit(limit)
+    return session.scalars(query).all()
+
+
+def acceptances(session: Session, run_id: int) -> Sequence[Acceptance]:
+    """Everything people accepted, newest first."""
+    query = select(Acceptance).where(Acceptance.run_id == run_id).order_by(Acceptance.id.desc())
+    return session.scalars(query).all()
+
+
+def accept(
+    session: Session,
+    run_id: int,
+    rule: str,
+    person: str,
+    reason: str,
+    now: float,
+    *,
+    expires_step: int | None = None,
+    expires_at: float | None = None,
+) -> Acceptance:
+    """Accept the condition that `rule` sets now; what stood then is kept with it.
+
+    Raises:
+        NotFound: the run has no such rule.
+        IllegalTransition: the rule is not at warning; a critical rule cannot be accepted away.
+        InvalidConfig: nobody or no reason is named.
+    """
+    missing = {
+        field: f"'{field}' is empty: say {words}"
+        for field, value, words in (
+            ("person", person, "who accepts"),
+            ("reason", reason, "why the condition may stand"),
+        )
+        if not value.strip()
+    }
+    if missing:
+        raise InvalidConfig(missing)
+    status = session.get(RuleStatus, (run_id, rule))
+    if status is None:
+        raise NotFound(f"Run {run_id} has no rule '{rule}'")
+    if status.state != RuleState.WARNING:
+        raise IllegalTransition(
+            f"{rule} is {status.state}, not warning: only the conditions of a CONDITIONAL GO can be accepted"
+        )
+    row = Acceptance(
+        run_id=run_id,
+        rule=rule,
+        person=person.strip(),
+        reason=reason.strip(),
+        step=session.get_one(Run, run_id).step,
+        evidence={"value": status.value, "threshold": status.threshold, "reason": status.reason},
+        expires_step=expires_step,
+        expires_at=expires_at,
+        at=now,
+    )
+    session.add(row)
+    return row
+
+
+def _in_force(acceptance: Acceptance, step: int, now: float) -> bool:
+    if acceptance.expires_step is not None and step > acceptance.expires_step:
+        return False
+    return acceptance.expires_at is None or now <= acceptance.expires_at

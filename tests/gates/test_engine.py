@@ -1,0 +1,113 @@
+"""The engine in the worker: what it asks of the trainer, and how it goes on after a resume."""
+
+import time
+
+from backend.gates.engine import GateEngine
+from backend.rules.rule import RuleAction, RuleState
+from backend.runs.config import parse_config
+from tests.rules.scripted import FACTS, Script, explored, healthy_samples
+
+DROP = explored().episodes([20.0] * 40)
+
+
+def test_a_critical_rule_asks_for_a_checkpoint_once() -> None:
+    engine = GateEngine(FACTS)
+    engine.observe(DROP.points)
+    judgement = engine.evaluate(3_100)
+    assert [(r.action, r.rule) for r in judgement.requests] == [
+        (RuleAction.CHECKPOINT, "transition")
+    ]
+    assert engine.evaluate(3_200).requests == ()
+
+
+def test_a_critical_rule_in_halt_on_asks_for_a_halt() -> None:
+    engine = GateEngine(FACTS, halt_on=["transition"])
+    engine.observe(DROP.points)
+    assert engine.evaluate(3_100).actions == {RuleAction.HALT}
+
+
+def test_a_non_finite_loss_halts_by_itself() -> None:
+    engine = GateEngine.for_config(parse_config("quickstart"))
+    engine.observe(Script().samples(healthy_samples(1, learner__critic_loss=float("nan"))).points)
+    assert engine.evaluate(1_101).actions == {RuleAction.HALT}
+
+
+def test_a_warning_alone_asks_for_nothing() -> None:
+    engine = GateEngine(FACTS)
+    engine.observe(explored().episodes([20.0] * 10).points)
+    judgement = engine.evaluate(1_501)
+    assert judgement.verdict == "conditional-go"
+    assert judgement.requests == ()
+
+
+def test_a_low_disk_asks_for_a_halt_at_warning() -> None:
+    engine = GateEngine(FACTS)
+    engine.observe(Script().samples(healthy_samples(3, system__disk_free_bytes=1e9)).points)
+    assert engine.evaluate(1_400).actions == {RuleAction.HALT}
+
+
+def test_points_of_the_loops_present_step_wait_for_the_next_flush() -> None:
+    engine = GateEngine(FACTS)
+    engine.observe(explored().episodes([20.0] * 10).points)
+    assert engine.evaluate(1_500).verdict == "too-early"
+    assert engine.evaluate(1_501).verdict == "conditional-go"
+
+
+def test_a_warm_start_goes_on_with_the_verdict_and_repeats_nothing() -> None:
+    points = DROP.points
+    engine = GateEngine(FACTS)
+    engine.warm_up([point for point in points if point[1] <= 2_000])
+    first = engine.evaluate(2_000)
+    assert first.verdict == "conditional-go"
+    assert first.since_step == 1_500
+    assert first.flips == ()
+    engine.observe([point for point in points if point[1] > 2_000])
+    assert [(f.rule, f.step) for f in engine.evaluate(3_001).flips] == [
+        ("transition", 2_500),
+        ("verdict", 2_500),
+    ]
+
+
+def test_a_clock_without_steps_is_a_stall_and_a_step_ends_it() -> None:
+    engine = GateEngine(FACTS)
+    assert engine.evaluate(10, now=0.0).requests == ()
+    assert engine.evaluate(10, now=60.0).requests == ()
+    stalled = engine.evaluate(10, now=61.0)
+    assert stalled.actions == {RuleAction.RESTART}
+    assert stalled.verdict == "no-go"
+    moving = engine.evaluate(11, now=62.0)
+    stall = next(rule for rule in moving.rules if rule.name == "stall")
+    assert stall.state is RuleState.OK
+
+
+def test_a_reset_or_an_evaluation_is_no_stall() -> None:
+    engine = GateEngine(FACTS)
+    for second in range(0, 300, 50):
+        judgement = engine.evaluate(10, now=float(second), busy=True)
+    assert judgement.requests == ()
+    assert engine.evaluate(10, now=280.0).requests == ()
+
+
+def test_the_cost_of_a_flush_does_not_grow_with_the_run() -> None:
+    engine = GateEngine(FACTS)
+    script = explored().episodes([120.0] * 4_000)
+    engine.warm_up(script.samples(healthy_samples(2_000)).points)
+    sample = healthy_samples(1)[0]
+    late = Script(step=script.step, episode=script.episode)
+    started = time.perf_counter()
+    for _ in range(100):
+        late.points.clear()
+        late.episodes([120.0]).log(late.step, sample)
+        engine.observe(late.points)
+        engine.evaluate(late.step + 1)
+    per_flush = (time.perf_counter() - started) / 100
+    fresh = GateEngine(FACTS)
+    early = explored()
+    fresh.warm_up(early.points)
+    started = time.perf_counter()
+    for _ in range(100):
+        early.points.clear()
+        early.episodes([120.0]).log(early.step, sample)
+        fresh.observe(early.points)
+        fresh.evaluate(early.step + 1)
+    assert per_flush < 5 * (time.perf_counter() - started) / 100

@@ -1,0 +1,85 @@
+"""What the rules add up to, in a word and a sentence."""
+
+import pytest
+
+from backend.rules.presets import PRESETS, rule_parameters
+from backend.rules.rule import RunFacts
+from backend.rules.verdict import Judge
+from tests.rules.scripted import Script, explored, healthy_samples, judged, result
+
+
+def test_a_run_that_learns_is_go_with_its_evidence() -> None:
+    script = explored().episodes([150.0] * 20).samples(healthy_samples(10))
+    judge, _ = judged(script)
+    assert judge.verdict == "go"
+    assert judge.sentence(2_000) == (
+        "GO since step 1,500, in learning: no rule fires; the last 10 learning episodes return 150 "
+        "against exploration 100 ± 10. 1,000 learning steps, 2 % of 100K done."
+    )
+
+
+def test_too_early_names_the_phase_what_is_missing_and_how_far_the_run_is() -> None:
+    judge, _ = judged(Script().episodes([1.0] * 5))
+    assert judge.sentence(250) == (
+        "TOO EARLY, in exploration: waiting for 10 learning episodes (0 so far). "
+        "0 learning steps, 0.25 % of 100K done."
+    )
+
+
+def test_an_evaluation_stands_in_while_learning_episodes_are_few() -> None:
+    script = explored().episodes([90.0] * 3)
+    script.log(1_150, {"evaluation/return_mean": 140.0})
+    judge, _ = judged(script)
+    assert judge.verdict == "too-early"
+    assert "last evaluation returned 140 against exploration 100 ± 10" in judge.sentence(1_150)
+
+
+def test_returns_alone_are_not_enough_for_go() -> None:
+    judge, _ = judged(explored().episodes([150.0] * 20))
+    assert judge.verdict == "too-early"
+    assert "learner samples" in judge.sentence(2_000)
+
+
+def test_the_history_names_the_rules_that_alerted() -> None:
+    script = explored().episodes([20.0] * 10).episodes([150.0] * 20).samples(healthy_samples(30))
+    judge, _ = judged(script)
+    turns = [(turn.verdict.value, turn.rules) for turn in judge.history]
+    assert turns == [
+        ("too-early", ()),
+        ("conditional-go", ("transition",)),
+        ("go", ()),
+    ]
+
+
+def test_a_no_go_that_ended_stays_in_the_flips() -> None:
+    leaking = healthy_samples(3, gradients__actor_head_norm_before_clip=0.0)
+    script = explored().episodes([100.0] * 40).samples(leaking + healthy_samples(17))
+    _, flips = judged(script)
+    verdicts = [(flip.before, flip.after, flip.step) for flip in flips if flip.rule == "verdict"]
+    assert verdicts == [("too-early", "no-go", 1_300), ("no-go", "go", 1_600)]
+
+
+def test_parameters_are_edited_by_rule_and_name() -> None:
+    script = explored().episodes([20.0] * 10).episodes([20.0] * 5)
+    judge, _ = judged(script, parameters={"transition": {"steps": 100, "episodes": 2}})
+    assert result(judge, "transition").first_critical == 1_600
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"transitoin": {}}, "'transitoin' is no rule of behavioural"),
+        ({"transition": {"step": 1}}, "'step' is no parameter of transition"),
+    ],
+)
+def test_a_parameter_nobody_reads_is_refused(
+    parameters: dict[str, dict[str, int]], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Judge(PRESETS["behavioural"], RunFacts(0, 1), parameters)
+
+
+def test_every_rule_shows_its_parameters() -> None:
+    known = rule_parameters(PRESETS["behavioural"])
+    assert known["over_estimation"] == {"warning": 1.5, "critical": 2.0, "samples": 3}
+    assert len(known) == 19
