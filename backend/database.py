@@ -1,11 +1,15 @@
 """Engine, sessions and the declarative base; SQLite and PostgreSQL behind one small door."""
 
-from collections.abc import Iterator
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from sqlite3 import Connection as SQLiteConnection
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 CONVENTION = {
@@ -15,6 +19,8 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Base(DeclarativeBase):
@@ -44,6 +50,24 @@ class Database:
         engine = self.engine.execution_options(immediate=True)
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def insist(
+        self, action: Callable[[Session], T], patience: float = math.inf, pause: float = 0.5
+    ) -> T:
+        """Write until the database answers, or raise its error after `patience` seconds.
+
+        A commit whose answer was lost is done again: `action` must find out that it was done.
+        """
+        give_up = time.monotonic() + patience
+        while True:
+            try:
+                with self.write() as session:
+                    return action(session)
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() >= give_up:
+                    raise
+                log.warning("waiting for the database: %s", error)
+            time.sleep(pause)
 
     def close(self) -> None:
         self.engine.dispose()

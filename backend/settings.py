@@ -41,6 +41,12 @@ class Settings(BaseSettings):
         20.0, gt=0, description="Seconds a trainer has to stop before SIGTERM, then SIGKILL"
     )
 
+    def as_environment(self) -> dict[str, str]:
+        """These settings as variables for a child process; it must resolve no path by itself."""
+        values = {**self.model_dump(), "token": self.token.get_secret_value()}
+        values["data"] = self.data.resolve()
+        return {f"PITWALL_{name.upper()}": str(value) for name, value in values.items()}
+
     @property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data.resolve() / 'pitwall.db'}"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from backend.checkpoints import service as checkpoints
 from backend.checkpoints.models import Checkpoint
 from backend.errors import FencedOff, NoSimulator
-from backend.runs.commands import expire_commands, open_commands
+from backend.runs.commands import complete_rollbacks, expire_commands, open_commands
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run, Segment
 from backend.runs.service import get_run, lock_run
@@ -263,8 +263,9 @@ def requeue(
         return run
     run = owned(session, run_id, token)
     if checkpoint_id is not None:
-        checkpoints.get_checkpoint(session, run_id, checkpoint_id)
+        chosen = checkpoints.get_checkpoint(session, run_id, checkpoint_id)
         run.resume_checkpoint_id = checkpoint_id
+        complete_rollbacks(session, run_id, f"back to step {chosen.step:,}", now)
     run.restart_reason = reason
     return _leave(session, run, _after(run), reason, now)
 

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backend.runs.models import Command
-from backend.runs.states import CommandState
+from backend.runs.states import CommandKind, CommandState
 
 OPEN = (CommandState.PENDING, CommandState.TAKEN)
 
@@ -34,6 +34,19 @@ def complete_command(
         update(Command)
         .where(Command.id == command_id, Command.state == CommandState.TAKEN)
         .values(state=state, result=result, done_at=now)
+    )
+
+
+def complete_rollbacks(session: Session, run_id: int, result: str, now: float) -> None:
+    """The run goes back: the rollback its trainer had taken is done."""
+    session.execute(
+        update(Command)
+        .where(
+            Command.run_id == run_id,
+            Command.kind == CommandKind.ROLLBACK,
+            Command.state == CommandState.TAKEN,
+        )
+        .values(state=CommandState.DONE, result=result, done_at=now)
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backend.checkpoints.service import get_checkpoint
@@ -111,6 +111,15 @@ def request_rollback(
     return run
 
 
+def note_waiting(session: Session, run_id: int, reason: str) -> None:
+    """Why a queued run is not taken yet, for people to read; a run in any other state is left alone."""
+    session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.state == RunState.QUEUED)
+        .values(state_reason=reason)
+    )
+
+
 def lock_run(session: Session, run_id: int) -> Run:
     """The run's row, held until the transaction ends: what is read cannot change before it is written.
 
@@ -135,10 +144,9 @@ def _allowed(session: Session, run_id: int, action: Action) -> Run:
 
 def _stop(session: Session, run_id: int, action: Action, now: float, by: str) -> Run:
     run = _allowed(session, run_id, action)
-    run.desired = Desired(action.value)
+    run.desired, run.state_reason = Desired(action.value), f"{action} asked by {by}"
     if not RunState(run.state).is_active:
         run.state = RunState.HALTED if action is Action.HALT else RunState.CANCELLED
-        run.state_reason = f"{action} asked by {by}"
         run.ended_at = now
     add_event(session, run_id, Level.INFO, action.value, f"{action.title()} asked by {by}", now)
     return run
