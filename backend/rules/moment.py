@@ -9,6 +9,7 @@ Point = tuple[str, int, int, float, float]  # metric, step, episode, time, value
 EVALUATION_MEAN = "evaluation/return_mean"
 EVALUATION_EPISODE = "evaluation/episode_return"
 RANDOM_EPISODE = "evaluation/random_return"
+UNREAD = "progress/"  # logged at every decision and read by no rule
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Timeline:
     """Collects points in any order and hands out whole steps in step order.
 
     A step is whole once a later one has begun, so a verdict does not depend on where flushes cut.
+    `step` is the newest step seen.
     """
 
     def __init__(self) -> None:
@@ -57,14 +59,14 @@ class Timeline:
 
     def add(self, points: Iterable[Point]) -> None:
         for point in points:
-            self._waiting.setdefault(point[1], []).append(point)
+            self.step = max(self.step, point[1])
+            if not point[0].startswith(UNREAD):
+                self._waiting.setdefault(point[1], []).append(point)
 
     def take(self, before: int | None = None) -> Iterator[Moment]:
         """Moments of steps below `before` and below the newest step seen; every one without `before`."""
-        newest = max(self._waiting, default=0)
-        limit = newest + 1 if before is None else max(before, newest)
+        limit = self.step + 1 if before is None else max(before, self.step)
         for step in sorted(step for step in self._waiting if step < limit):
-            self.step = max(self.step, step)
             yield self._assemble(step, self._waiting.pop(step))
 
     def _assemble(self, step: int, points: list[Point]) -> Moment:

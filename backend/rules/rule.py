@@ -40,8 +40,7 @@ class RunFacts:
     """What is known of a run besides its points; None where an imported log does not tell.
 
     `native` runs were trained by Pitwall: their learner samples are taken before the clip and their
-    policy is measured on replayed states. `reward_scale` is the factor between rewards and what the
-    learner sees.
+    policy is measured on replayed states.
     """
 
     learning_starts: int | None
@@ -52,10 +51,7 @@ class RunFacts:
     updates_per_step: float | None = None
     actor_learning_rate: float | None = None
     critic_learning_rate: float | None = None
-    actor_max_grad_norm: float | None = None
-    critic_max_grad_norm: float | None = None
     max_episode_ticks: int | None = None
-    drives: bool = True
 
 
 @dataclass(frozen=True)

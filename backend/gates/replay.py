@@ -1,0 +1,63 @@
+"""Judging offline: the points of a stored run or an imported log through the code the worker runs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from backend.metrics.columns import Columns
+from backend.rules.behavioural import Parameters
+from backend.rules.moment import UNREAD, Point, Timeline
+from backend.rules.presets import PRESETS
+from backend.rules.rule import RuleResult, RunFacts
+from backend.rules.verdict import Judge
+
+
+def points_of(series: Mapping[str, Columns], until: int | None = None) -> Iterator[Point]:
+    """The points of every metric up to step `until`, metric by metric."""
+    for metric, columns in series.items():
+        if metric.startswith(UNREAD):
+            continue
+        kept = columns if until is None else columns[columns.step <= until]
+        for row in zip(*(array.tolist() for array in kept.arrays), strict=True):
+            yield (metric, *row)
+
+
+def judge_series(
+    series: Mapping[str, Columns],
+    facts: RunFacts,
+    preset: str,
+    parameters: Parameters | None = None,
+    until: int | None = None,
+) -> Judge:
+    """A judge that has seen the whole run, or its part up to step `until`."""
+    judge = Judge(PRESETS[preset], facts, parameters)
+    timeline = Timeline()
+    timeline.add(points_of(series, until))
+    for moment in timeline.take():
+        judge.advance(moment)
+    return judge
+
+
+def document(judge: Judge, step: int) -> dict[str, Any]:
+    """A verdict with its history and every rule, as JSON shows it."""
+    return {
+        "preset": judge.preset.name,
+        "preset_version": judge.preset.version,
+        "step": step,
+        "verdict": judge.verdict.value,
+        "since_step": judge.since_step,
+        "sentence": judge.sentence(step),
+        "history": [
+            {"step": turn.step, "verdict": turn.verdict.value, "rules": list(turn.rules)}
+            for turn in judge.history
+        ],
+        "rules": [rule_document(result) for result in judge.results()],
+    }
+
+
+def rule_document(result: RuleResult) -> dict[str, Any]:
+    """One rule's answer; first steps are kept together as `first`."""
+    fields = asdict(result)
+    first = {"warning": fields.pop("first_warning"), "critical": fields.pop("first_critical")}
+    fields["state"], fields["action"] = result.state.value, result.action.value
+    return {**fields, "first": first}
