@@ -10,7 +10,7 @@ from backend.checkpoints.service import get_checkpoint
 from backend.errors import IllegalTransition, NotFound
 from backend.runs.config import RunConfig
 from backend.runs.events import Level, add_event
-from backend.runs.models import Command, Run
+from backend.runs.models import Command, Run, Segment
 from backend.runs.states import Action, CommandKind, CommandState, Desired, RunState
 
 
@@ -57,6 +57,12 @@ def list_runs(
     if states:
         query = query.where(Run.state.in_(states))
     return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def list_segments(session: Session, run_id: int) -> Sequence[Segment]:
+    """The run's segments in the order they were opened."""
+    query = select(Segment).where(Segment.run_id == run_id).order_by(Segment.number)
+    return session.scalars(query).all()
 
 
 def list_commands(session: Session, run_id: int, limit: int = 50) -> Sequence[Command]:
