@@ -1,1 +1,11 @@
-"""JSON endpoints under /api/v1."""
+"""The JSON API under /api/v1, complete and described by OpenAPI, and the health check."""
+
+from fastapi import APIRouter
+
+from backend.web import stream
+from backend.web.api import checkpoints, events, gates, health, runs, workers
+
+router = APIRouter()
+router.include_router(health.router)
+for module in (runs, checkpoints, gates, events, workers, stream):
+    router.include_router(module.router, prefix="/api/v1")

@@ -1,1 +1,9 @@
-"""Server-rendered pages."""
+"""The pages people see: server-rendered, whole without a script, live with one."""
+
+from fastapi import APIRouter
+
+from backend.web.pages import actions, fleet, login, new_run, run, settings
+
+router = APIRouter(include_in_schema=False)
+for module in (login, fleet, new_run, actions, run, settings):
+    router.include_router(module.router)

@@ -1,0 +1,39 @@
+"""The verdict over HTTP: every rule as it stands, what flipped, and what people accepted."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from backend.gates import service
+from backend.web.api.runs import RunId
+from backend.web.api.schemas import Accept, AcceptanceOut, FlipOut, GatesOut, RuleOut
+from backend.web.context import Now, Reading, Writing
+from backend.web.judgements import worst_first
+
+router = APIRouter(prefix="/runs/{run_id}/gates", tags=["gates"])
+
+
+@router.get("")
+def read(
+    run_id: RunId, session: Reading, now: Now, flips: Annotated[int, Query(ge=0, le=1000)] = 100
+) -> GatesOut:
+    """The verdict with its evidence; the newest `flips` changes come first."""
+    current = service.current(session, run_id, now)
+    return GatesOut(
+        verdict=current.verdict,
+        sentence=current.sentence,
+        since_step=current.since_step,
+        rules=[RuleOut.model_validate(rule) for rule in worst_first(current.rules)],
+        flips=[FlipOut.model_validate(flip) for flip in service.flips(session, run_id, flips)],
+        accepted=[AcceptanceOut.model_validate(acceptance) for acceptance in current.accepted],
+    )
+
+
+@router.post("/{rule}/accept", status_code=201)
+def accept(run_id: RunId, rule: str, body: Accept, session: Writing, now: Now) -> AcceptanceOut:
+    """Accept the condition a rule at warning sets; who and why is kept beside what stood then."""
+    row = service.accept(
+        session, run_id, rule, body.person, body.reason, now, expires_step=body.expires_step
+    )
+    session.flush()
+    return AcceptanceOut.model_validate(row)

@@ -1,0 +1,223 @@
+"""What the API takes and gives, apart from the tables behind it."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.runs.models import Run
+from backend.runs.states import Action, RunState
+from backend.web.views import RunView
+
+# Also the most a 64-bit key column holds: a larger number names nothing.
+RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class FromRow(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class NewRun(BaseModel):
+    """A run to start: `config` overrides single keys of the preset."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("", max_length=120)
+    preset: str = "quickstart"
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class Rollback(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    checkpoint_id: RowId
+
+
+class Pin(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    pinned: bool
+
+
+class SegmentOut(FromRow):
+    """One stretch of a run; a parent's points after `start_step` are an abandoned branch."""
+
+    id: int
+    number: int
+    parent_id: int | None
+    checkpoint_id: int | None
+    start_step: int
+    start_episode: int
+    reason: str
+    created_at: float
+
+
+class RunOut(FromRow):
+    """A run as it stands; times are seconds since the epoch, UTC."""
+
+    id: int
+    name: str
+    preset: str
+    group: str
+    state: RunState
+    desired: str
+    state_reason: str
+    activity: str
+    step: int
+    total_steps: int
+    episode: int
+    updates: int
+    steps_per_second: float
+    eta: float | None = None
+    segment: int = 0
+    segment_id: int | None
+    verdict: str
+    verdict_sentence: str
+    verdict_since_step: int
+    actions: list[Action] = Field(default_factory=list)
+    attempt: int
+    crashes: int
+    worker: str
+    simulator: str
+    heartbeat_at: float | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    config_hash: str
+    reward_fingerprint: str
+
+    @classmethod
+    def of(cls, run: Run, segment_number: int, now: float) -> Self:
+        """`segment_number` counts a run's segments from 1; 0 before the first."""
+        view = RunView(run, now)
+        update = {"actions": list(view.actions), "eta": view.eta, "segment": segment_number}
+        return cls.model_validate(run).model_copy(update=update)
+
+
+class RunDetail(RunOut):
+    """A run with its whole configuration and what was observed of it."""
+
+    config: dict[str, Any]
+    observed: dict[str, Any]
+
+
+class CommandOut(FromRow):
+    """Something asked of a running trainer; it answers at a step boundary."""
+
+    id: int
+    kind: str
+    state: str
+    argument: dict[str, Any]
+    result: str
+    created_at: float
+
+
+class CheckpointOut(FromRow):
+    """A saved state; `sha256` is that of its manifest, which holds the hash of each file."""
+
+    id: int
+    segment_id: int
+    kind: str
+    step: int
+    episode: int
+    updates: int
+    bytes: int
+    sha256: str
+    verdict: str
+    evaluation_return: float | None
+    evaluation_success: float | None
+    is_best: bool
+    pinned: bool
+    created_at: float
+
+
+class EventOut(FromRow):
+    id: int
+    segment_id: int | None
+    step: int
+    level: str
+    kind: str
+    message: str
+    data: dict[str, Any]
+    at: float
+
+
+class RuleOut(FromRow):
+    """Where one rule stands: value against threshold, since when, why, and whether it can fire at all."""
+
+    rule: str
+    title: str
+    state: str
+    value: float | None
+    threshold: float | None
+    since_step: int
+    first_warning: int | None
+    first_critical: int | None
+    can_fire: bool
+    reason: str
+    action: str
+    evidence: dict[str, Any]
+
+
+class FlipOut(FromRow):
+    id: int
+    rule: str
+    before: str
+    after: str
+    step: int
+    value: float | None
+    threshold: float | None
+    reason: str
+    at: float
+
+
+class Accept(BaseModel):
+    """Who lets a condition stand, why, and up to which step."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(max_length=120)
+    reason: str = Field(max_length=2000)
+    expires_step: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
+class AcceptanceOut(FromRow):
+    id: int
+    rule: str
+    person: str
+    reason: str
+    step: int
+    evidence: dict[str, Any]
+    expires_step: int | None
+    at: float
+
+
+class GatesOut(BaseModel):
+    verdict: str
+    sentence: str
+    since_step: int
+    rules: list[RuleOut]
+    flips: list[FlipOut]
+    accepted: list[AcceptanceOut]
+
+
+class WorkerOut(FromRow):
+    name: str
+    host: str
+    pid: int
+    slots: int
+    draining: bool
+    started_at: float
+    heartbeat_at: float
+    runs: list[int] = Field(default_factory=list)
+
+
+class SimulatorOut(FromRow):
+    id: int
+    host: str
+    port: int
+    embedded: bool
+    version: str
+    map: str
+    leased_run_id: int | None
+    tick_ms: float | None
+    seen_at: float | None

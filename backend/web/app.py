@@ -1,0 +1,65 @@
+"""The web application: API, pages, stream and the threads that keep runs moving."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from backend.database import Database
+from backend.runs.dispatcher import Dispatcher
+from backend.settings import Settings
+from backend.web import api, errors, pages, statics
+from backend.web.security import Guard
+from backend.web.statics import PlotlyScript
+from backend.web.stream import Tail
+from backend.web.tickets import Tickets, access_token
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The dashboard for one data folder; nothing is opened or started before its lifespan."""
+    app = FastAPI(
+        title="Pitwall",
+        summary="Start, watch, judge, halt and roll back training runs",
+        openapi_url="/api/v1/openapi.json",
+        # Swagger UI and ReDoc come from a CDN, which our pages never ask.
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.database = Database(settings.resolved_database_url)
+    app.state.tickets = Tickets(access_token(settings))
+    app.state.tail = Tail(app.state.database)
+    app.state.plotly = PlotlyScript()
+    app.state.dispatcher = Dispatcher(app.state.database, settings, _publisher(settings))
+    app.state.wakes = [app.state.tail.wake, app.state.dispatcher.wake]
+    errors.install(app)
+    statics.install(app, app.state.plotly)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)
+    app.add_middleware(Guard, tickets=app.state.tickets, host=settings.host)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.plotly.compress()
+    with app.state.dispatcher:
+        async with app.state.tail:
+            yield
+    app.state.database.close()
+
+
+def _publisher(settings: Settings) -> Callable[[int], None]:
+    """Celery takes half a second to import: the dispatcher's thread pays it with its first hint."""
+
+    @cache
+    def sender() -> Callable[[int], None]:
+        from backend.broker import hint_sender
+
+        return hint_sender(settings)
+
+    return lambda run_id: sender()(run_id)

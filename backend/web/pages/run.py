@@ -1,0 +1,63 @@
+"""The pages of one run: charts, gates, checkpoints, log, config, and the rollback it asks about."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from backend.checkpoints.service import get_checkpoint
+from backend.runs.service import get_run
+from backend.web import forms
+from backend.web.api.runs import RunId
+from backend.web.context import Now, Reading
+from backend.web.lineage import left_behind
+from backend.web.scenes import RUN_SCENES, Context, read_run
+from backend.web.templates import page
+
+router = APIRouter(prefix="/runs/{run_id}")
+
+
+def _show(
+    request: Request, session: Reading, run_id: int, name: str, now: float, **more: object
+) -> Response:
+    scene = RUN_SCENES[name]
+    context: Context = scene.read(session, {"run": str(run_id)}, now)
+    return page(request, scene.template, {**context, "scene": scene.name, **more})
+
+
+@router.get("")
+def charts(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
+    return _show(request, session, run_id, "charts", now, chart_groups=())
+
+
+@router.get("/gates")
+def gates(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
+    return _show(request, session, run_id, "gates", now)
+
+
+@router.get("/checkpoints")
+def checkpoints(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
+    return _show(request, session, run_id, "checkpoints", now)
+
+
+@router.get("/log")
+def log(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
+    return _show(request, session, run_id, "log", now)
+
+
+@router.get("/config")
+def config(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
+    run = get_run(session, run_id)
+    values = {name: forms.text(value) for name, value in run.config.items()}
+    groups = forms.groups(run.preset, values, {})
+    return _show(request, session, run_id, "config", now, groups=groups)
+
+
+@router.get("/checkpoints/{checkpoint_id}/rollback")
+def ask_rollback(
+    request: Request, run_id: RunId, checkpoint_id: RunId, session: Reading, now: Now
+) -> Response:
+    """What going back would leave behind; the page a script shows as a dialog."""
+    context = read_run(session, {"run": str(run_id)}, now)
+    checkpoint = get_checkpoint(session, run_id, checkpoint_id)
+    left = left_behind(session, context["run"], checkpoint)
+    more = {"checkpoint": checkpoint, "left": left, "scene": "checkpoints"}
+    return page(request, "rollback.html", {**context, **more})

@@ -1,0 +1,187 @@
+"""What each page shows: one reading of the database, the page's template, and the parts kept live."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.service import list_checkpoints
+from backend.gates import service as gates
+from backend.runs.commands import open_commands
+from backend.runs.events import list_events
+from backend.runs.models import Run, Segment
+from backend.runs.service import get_run, list_runs
+from backend.runs.states import RunState
+from backend.web.judgements import worst_first
+from backend.web.lineage import current_lineage, segments_of
+from backend.web.templates import fragment
+from backend.web.views import RunView
+from backend.workers.service import list_simulators, list_workers
+
+Context = dict[str, Any]
+Query = Mapping[str, str]
+SORTS = {"new": "Newest first", "name": "By name", "progress": "Most progress"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A page: how its context is read, and which elements the stream keeps up to date."""
+
+    name: str
+    template: str
+    read: Callable[[Session, Query, float], Context]
+    live: Mapping[str, str] = field(default_factory=dict)
+
+    def fragments(self, session: Session, query: Query, now: float) -> dict[str, str]:
+        """{element id: HTML} of every live part."""
+        context = {**self.read(session, query, now), "scene": self.name}
+        return {element: fragment(name, context) for element, name in self.live.items()}
+
+
+def _fleet(session: Session, now: float) -> Context:
+    simulators = list_simulators(session)
+    active = [state for state in RunState if state.is_active]
+    busy = session.scalar(select(func.count()).select_from(Run).where(Run.state.in_(active)))
+    queued = session.scalar(
+        select(func.count()).select_from(Run).where(Run.state == RunState.QUEUED)
+    )
+    return {
+        "workers": len(list_workers(session)),
+        "busy": busy,
+        "simulators": len(simulators),
+        "leased": sum(s.leased_run_id is not None for s in simulators),
+        "queued": queued,
+    }
+
+
+def read_runs(session: Session, query: Query, now: float) -> Context:
+    """The table of runs: filtered and sorted as the address says, those in need first."""
+    state, name, sort = (query.get(key, "") for key in ("state", "q", "sort"))
+    states = [RunState(state)] if state in set(RunState) else []
+    views = [RunView(run, now) for run in list_runs(session, states)]
+    views = [view for view in views if name.lower() in view.run.name.lower()]
+    if sort == "name":
+        views.sort(key=lambda view: view.run.name.lower())
+    elif sort == "progress":
+        views.sort(key=lambda view: view.share, reverse=True)
+    views.sort(key=lambda view: not view.needs_attention)
+    ids = [view.run.id for view in views]
+    return {
+        "runs": views,
+        "fleet": _fleet(session, now),
+        "sparks": {},
+        "checkpoints": _last_checkpoints(session, ids),
+        "attention": sum(view.needs_attention for view in views),
+        "filtered": bool(states or name),
+        "q": name,
+        "state": state,
+        "sort": sort if sort in SORTS else "new",
+        "sorts": SORTS,
+    }
+
+
+def _last_checkpoints(session: Session, ids: list[int]) -> dict[int, Checkpoint | None]:
+    newest = (
+        select(func.max(Checkpoint.id))
+        .where(Checkpoint.run_id.in_(ids), Checkpoint.deleted_at.is_(None))
+        .group_by(Checkpoint.run_id)
+    )
+    rows = session.scalars(select(Checkpoint).where(Checkpoint.id.in_(newest))).all()
+    return {**dict.fromkeys(ids), **{row.run_id: row for row in rows}}
+
+
+def read_workers(session: Session, query: Query, now: float) -> Context:
+    """Workers, what each trains, and the simulators."""
+    active = list_runs(session, [state for state in RunState if state.is_active])
+    return {
+        "workers": list_workers(session),
+        "simulators": list_simulators(session),
+        "active": active,
+        "names": {run.id: run.name for run in active},
+        "fleet": _fleet(session, now),
+    }
+
+
+def read_run(session: Session, query: Query, now: float) -> Context:
+    """What every page of a run has: its row, its segment, its rules, and counts for the tabs."""
+    run = get_run(session, int(query["run"]))
+    current = gates.current(session, run.id, now)
+    rules = worst_first(current.rules)
+    segments = segments_of(session, run.id)
+    lineage = current_lineage(segments, run.segment_id)
+    return {
+        "view": RunView(run, now),
+        "run": run,
+        "rules": rules,
+        "titles": {rule.rule: rule.title for rule in rules},
+        "accepted": {acceptance.rule: acceptance for acceptance in current.accepted},
+        "segments": segments,
+        "segment": lineage[-1] if lineage else None,
+        "pending": open_commands(session, run.id),
+        "attention": sum(rule.state in ("critical", "warning") for rule in rules),
+        "checkpoint_count": session.scalar(
+            select(func.count())
+            .select_from(Checkpoint)
+            .where(Checkpoint.run_id == run.id, Checkpoint.deleted_at.is_(None))
+        ),
+    }
+
+
+def _with(**readers: Callable[[Session, Run], Any]) -> Callable[[Session, Query, float], Context]:
+    def read(session: Session, query: Query, now: float) -> Context:
+        context = read_run(session, query, now)
+        run = context["run"]
+        return {**context, **{name: reader(session, run) for name, reader in readers.items()}}
+
+    return read
+
+
+def _events(limit: int) -> Callable[[Session, Run], Any]:
+    return lambda session, run: list(reversed(list_events(session, run.id, limit=limit)))
+
+
+def _segment_numbers(session: Session, run: Run) -> dict[int, int]:
+    rows = session.execute(select(Segment.id, Segment.number).where(Segment.run_id == run.id))
+    return dict(rows.tuples().all())
+
+
+_HEAD = {
+    "run-head": "_run_head.html",
+    "run-progress": "_run_progress.html",
+    "verdict": "_verdict.html",
+    "tabs": "_tabs.html",
+}
+
+RUN_SCENES = {
+    "charts": Scene(
+        "charts",
+        "run.html",
+        _with(events=_events(8)),
+        {**_HEAD, "rules": "_rules.html", "events": "_events.html"},
+    ),
+    "gates": Scene(
+        "gates",
+        "gates.html",
+        _with(flips=lambda session, run: gates.flips(session, run.id, 300)),
+        {**_HEAD, "gate-table": "_gates.html"},
+    ),
+    "checkpoints": Scene(
+        "checkpoints",
+        "checkpoints.html",
+        _with(
+            checkpoints=lambda session, run: list_checkpoints(session, run.id),
+            segment_numbers=_segment_numbers,
+        ),
+        {**_HEAD, "checkpoint-table": "_checkpoints.html"},
+    ),
+    "log": Scene("log", "log.html", _with(events=_events(500)), {**_HEAD, "log": "_log.html"}),
+    "config": Scene("config", "config.html", _with(), _HEAD),
+}
+
+FLEET_SCENES = {
+    "runs": Scene("runs", "runs.html", read_runs, {"fleet": "_fleet.html", "runs": "_runs.html"}),
+    "workers": Scene("workers", "workers.html", read_workers, {"workers": "_workers.html"}),
+}

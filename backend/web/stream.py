@@ -1,0 +1,252 @@
+"""Server-sent events: one poller reads the database once a second and feeds every open page."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from backend.database import Database
+from backend.errors import PitwallError
+from backend.runs.service import get_run
+from backend.web.api.schemas import RowId
+from backend.web.context import AppDatabase
+from backend.web.scenes import FLEET_SCENES, RUN_SCENES, Scene
+
+INTERVAL = 1.0
+# A stream that ended is opened again at once, with its last id: nothing is lost, and a forgotten tab
+# or a client that went away without a word holds its connection only this long.
+LIFETIME = 600.0
+BACKLOG = 120
+QUEUE = 64
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What a page looks at; pages with equal topics share one reading and one rendering."""
+
+    scene: str
+    run_id: int | None = None
+    query: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One event, already written out for all who get it."""
+
+    number: int
+    event: str
+    data: str
+
+
+@dataclass(eq=False)
+class Channel:
+    """A topic, who listens to it, what they saw last, and the recent items for those who return."""
+
+    topic: Topic
+    scene: Scene
+    epoch: str = field(default_factory=lambda: secrets.token_hex(4))
+    listeners: set["asyncio.Queue[Item | None]"] = field(default_factory=set)
+    shown: dict[str, str] = field(default_factory=dict)
+    backlog: deque[Item] = field(default_factory=lambda: deque(maxlen=BACKLOG))
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    looked: bool = False
+
+    def id_of(self, item: Item) -> str:
+        return f"{self.epoch}-{item.number}"
+
+    def item(self, event: str, data: Any) -> Item:
+        return Item(next(self.numbers), event, json.dumps(data, separators=(",", ":")))
+
+    def publish(self, item: Item) -> None:
+        """Hand the item to all; a listener that does not keep up is let go, and will return."""
+        self.backlog.append(item)
+        for queue in list(self.listeners):
+            if queue.full():
+                self.listeners.discard(queue)
+                queue.get_nowait()
+                queue.put_nowait(None)
+            else:
+                queue.put_nowait(item)
+
+    def missed(self, last_id: str) -> list[Item] | None:
+        """Tails after the id a returning listener saw last; None when they are not at hand."""
+        epoch, _, number = last_id.partition("-")
+        if epoch != self.epoch or not number.isdigit() or not self.backlog:
+            return None
+        if int(number) < self.backlog[0].number - 1:
+            return None
+        return [i for i in self.backlog if i.number > int(number) and i.event == "tail"]
+
+
+class Tail:
+    """Polls for every open topic, one reading each, and ends the streams when the process ends."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._channels: dict[Topic, Channel] = {}
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()
+        self._task = asyncio.create_task(self._poll())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    def wake(self) -> None:
+        """Something was just written: look now. Callable from any thread."""
+        self._loop.call_soon_threadsafe(self._woken.set)
+
+    def end_streams(self) -> None:
+        """End every open stream; callable from a signal handler."""
+        if hasattr(self, "_loop"):
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        self._ended = True
+        for channel in self._channels.values():
+            for queue in channel.listeners:
+                if queue.full():
+                    queue.get_nowait()
+                queue.put_nowait(None)
+
+    async def listen(self, topic: Topic, last_id: str | None) -> AsyncIterator[ServerSentEvent]:
+        """Everything now, then what changes; ends after `LIFETIME` or with the process."""
+        channel = self._channels.setdefault(topic, Channel(topic, _scene(topic)))
+        queue: asyncio.Queue[Item | None] = asyncio.Queue(QUEUE)
+        if not channel.looked:
+            await self._look(channel)
+        channel.listeners.add(queue)
+        try:
+            for item in self._greeting(channel, last_id):
+                yield _sent(channel, item)
+            async with asyncio.timeout(LIFETIME):
+                while not self._ended and (fresh := await queue.get()) is not None:
+                    yield _sent(channel, fresh)
+        except TimeoutError:
+            return
+        finally:
+            channel.listeners.discard(queue)
+            if not channel.listeners:
+                self._channels.pop(topic, None)
+
+    def _greeting(self, channel: Channel, last_id: str | None) -> list[Item]:
+        """All fragments; for one who returns, the tails in between, or word to load anew."""
+        number = channel.backlog[-1].number if channel.backlog else 0
+        fragments = Item(number, "fragments", json.dumps(channel.shown))
+        if last_id is None:
+            return [fragments]
+        missed = channel.missed(last_id)
+        return [fragments, *([Item(number, "reset", "{}")] if missed is None else missed)]
+
+    async def _poll(self) -> None:
+        while not self._ended:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), INTERVAL)
+            self._woken.clear()
+            for channel in list(self._channels.values()):
+                await self._look(channel)
+
+    async def _look(self, channel: Channel) -> None:
+        try:
+            fragments = await run_in_threadpool(self._read, channel)
+        except (SQLAlchemyError, PitwallError):
+            # No beat goes out: within three seconds every page says that it is not live.
+            return
+        changed = {k: html for k, html in fragments.items() if channel.shown.get(k) != html}
+        channel.shown, channel.looked = fragments, True
+        if changed:
+            channel.publish(channel.item("fragments", changed))
+        else:
+            channel.publish(channel.item("beat", {}))
+
+    def _read(self, channel: Channel) -> dict[str, str]:
+        topic = channel.topic
+        query = {**dict(topic.query), **({"run": str(topic.run_id)} if topic.run_id else {})}
+        with self._database.read() as session:
+            return channel.scene.fragments(session, query, time.time())
+
+
+def _scene(topic: Topic) -> Scene:
+    return (RUN_SCENES if topic.run_id else FLEET_SCENES)[topic.scene]
+
+
+def _sent(channel: Channel, item: Item) -> ServerSentEvent:
+    return ServerSentEvent(event=item.event, raw_data=item.data, id=channel.id_of(item), retry=1000)
+
+
+def _existing(run_id: RowId, database: AppDatabase) -> int:
+    """Checked before the stream begins, so that an unknown run is a 404 and not an empty stream."""
+    with database.read() as session:
+        return get_run(session, run_id).id
+
+
+def _tail(request: Request) -> Tail:
+    tail: Tail = request.app.state.tail
+    return tail
+
+
+router = APIRouter(tags=["stream"])
+OpenTail = Annotated[Tail, Depends(_tail)]
+
+
+def _last_id(
+    last_event_id: Annotated[str | None, Header()] = None,
+    last: Annotated[str | None, Query(description="Last-Event-ID of a script's new stream")] = None,
+) -> str | None:
+    """A browser sends the header when it reconnects by itself; a script that begins anew cannot."""
+    return last_event_id or last
+
+
+LastId = Annotated[str | None, Depends(_last_id)]
+RunScene = Annotated[str, Query(pattern=f"^({'|'.join(RUN_SCENES)})$")]
+FleetScene = Annotated[str, Query(pattern=f"^({'|'.join(FLEET_SCENES)})$")]
+
+
+@router.get("/runs/{run_id}/stream", response_class=EventSourceResponse)
+async def stream_run(
+    run_id: Annotated[int, Depends(_existing)],
+    tail: OpenTail,
+    last_id: LastId,
+    view: RunScene = "charts",
+) -> AsyncIterator[ServerSentEvent]:
+    """`fragments` {element id: HTML}, `tail` {metric: columns of new points}, `beat`, `reset`."""
+    async for event in tail.listen(Topic(view, run_id), last_id):
+        yield event
+
+
+@router.get("/stream", response_class=EventSourceResponse)
+async def stream_fleet(
+    tail: OpenTail,
+    last_id: LastId,
+    view: FleetScene = "runs",
+    q: Annotated[str, Query(max_length=120)] = "",
+    state: Annotated[str, Query(max_length=20)] = "",
+    sort: Annotated[str, Query(max_length=20)] = "",
+) -> AsyncIterator[ServerSentEvent]:
+    """The same for the table of runs and for the fleet."""
+    topic = Topic(view, query=(("q", q), ("state", state), ("sort", sort)))
+    async for event in tail.listen(topic, last_id):
+        yield event
