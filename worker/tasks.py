@@ -51,11 +51,16 @@ def train(bench: Bench, run_id: int) -> Ending | None:
     claim = _claim(bench, run_id)
     if claim is None:
         return None
+    return supervise(bench, claim)
+
+
+def supervise(bench: Bench, claim: Claim) -> Ending:
+    """See a claimed attempt through."""
     supervisor = Supervisor(
         bench.database, bench.settings, claim, bench.draining, command=bench.command(claim)
     )
     ending = supervisor.run()
-    log.info("run %s attempt %s: %s", run_id, claim.attempt, ending)
+    log.info("run %s attempt %s: %s", claim.run_id, claim.attempt, ending)
     return ending
 
 

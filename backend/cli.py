@@ -1,0 +1,227 @@
+"""The command `pitwall`. Every command imports what it needs when it is called, so that help is quick."""
+
+import json
+import os
+import sys
+import time
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from backend.errors import PitwallError
+from backend.settings import Settings
+
+if TYPE_CHECKING:
+    from backend.database import Database
+    from backend.runs.models import Run
+
+app = typer.Typer(
+    help="Start, watch, judge, halt and roll back training runs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Data folder; default PITWALL_DATA or ./.pitwall"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
+FORWARDED = {
+    "ignore_unknown_options": True,
+    "allow_extra_args": True,
+    "help_option_names": list[str](),
+}
+
+
+def main() -> None:
+    """Entry of the `pitwall` script: errors a user can cure are sentences, not tracebacks."""
+    try:
+        app()
+    except PitwallError as error:
+        typer.echo(f"pitwall: {error}", err=True)
+        sys.exit(1)
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="Port of the dashboard; 0 picks one")] = None,
+    data: Data = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run Pitwall here: dashboard, broker, worker and simulators as children of this process."""
+    import migrations
+    from backend.embedded.stack import run_stack
+
+    settings = _settings(data, port=port)
+    settings.data.mkdir(parents=True, exist_ok=True)
+
+    def announce(url: str, token: str, link: str) -> None:
+        if as_json:
+            typer.echo(json.dumps({"url": url, "token": token, "sign_in": link}))
+        else:
+            typer.echo(f"Pitwall runs at {url}. Sign in (the link works once): {link}")
+            typer.echo(f"Token for the API: {token}")
+            typer.echo("Ctrl-C stops it; runs in progress save a checkpoint first.")
+        sys.stdout.flush()
+        if not (no_browser or as_json):
+            webbrowser.open(link)
+
+    run_stack(settings, lambda: migrations.upgrade(settings.resolved_database_url), announce)
+
+
+@app.command()
+def migrate(data: Data = None) -> None:
+    """Bring the database to the newest schema."""
+    import migrations
+
+    settings = _settings(data)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrations.upgrade(settings.resolved_database_url)
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port of the dashboard")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
+    data: Data = None,
+) -> None:
+    """Run only the dashboard and API."""
+    _become("backend.web", _settings(data, port=port, host=host))
+
+
+@app.command()
+def worker(
+    slots: Annotated[int | None, typer.Option(help="Runs trained at the same time")] = None,
+    data: Data = None,
+) -> None:
+    """Run only a worker."""
+    _become("worker.app", _settings(data, slots=slots))
+
+
+@app.command(context_settings=FORWARDED)
+def simulator(context: typer.Context) -> None:
+    """Run the embedded CARLA-compatible simulator: `--port P --map NAME`; `--help` lists the rest."""
+    _become("worker.simulator", Settings(), *context.args)
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Option(help="quickstart, vision-small or paper")],
+    steps: Annotated[int | None, typer.Option(help="Decisions to train for")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, a key of the configuration")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the run")] = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Train one run here in the foreground; Ctrl-C halts it after a checkpoint."""
+    import migrations
+    from backend.runs.config import parse_config
+    from worker.foreground import train_in_foreground
+
+    overrides = _overrides(assignments or [])
+    overrides |= {k: v for k, v in {"total_steps": steps, "seed": seed}.items() if v is not None}
+    config = parse_config(preset, overrides)
+    settings = _settings(data)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrations.upgrade(settings.resolved_database_url)
+    began = time.monotonic()
+    run = train_in_foreground(
+        settings, name, preset, config, lambda run: typer.echo(_progress(run), err=as_json)
+    )
+    if as_json:
+        result = {**_document(run), "seconds": round(time.monotonic() - began, 3)}
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo(f"{run.name} (run {run.id}): {run.state}, {run.state_reason}")
+    raise typer.Exit(1 if run.state == "failed" else 0)
+
+
+@app.command()
+def runs(data: Data = None, as_json: Json = False) -> None:
+    """List the runs of a data folder."""
+    from backend.runs.service import list_runs
+
+    with _database(_settings(data)).read() as session:
+        found = list_runs(session)
+    if as_json:
+        typer.echo(json.dumps([_document(run) for run in found]))
+        return
+    for run in found:
+        typer.echo(f"{run.id:>5}  {run.state:<10} {run.verdict:<15} {_progress(run)}  {run.name}")
+
+
+@app.command()
+def doctor(
+    carla: Annotated[str, typer.Option(help="CARLA server as HOST:PORT")],
+    as_json: Json = False,
+) -> None:
+    """Check what a CARLA server can do, against everything Pitwall needs of one."""
+    _become("worker.conformance", Settings(), carla, *(["--json"] if as_json else []))
+
+
+def _settings(data: Path | None, **given: Any) -> Settings:
+    """Settings of the environment, with what the command line gives on top."""
+    values = {"data": data, **given}
+    return Settings(**{name: value for name, value in values.items() if value is not None})
+
+
+def _database(settings: Settings) -> "Database":
+    from backend.database import Database
+
+    if not settings.database_url and not (settings.data / "pitwall.db").exists():
+        raise PitwallError(
+            f"there is no Pitwall data in {settings.data}: name the folder with --data"
+        )
+    return Database(settings.resolved_database_url)
+
+
+def _become(module: str, settings: Settings, *arguments: str) -> NoReturn:
+    """Replace this process by another entry, so that signals and exit codes are its own."""
+    os.environ.update(settings.as_environment())
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+
+
+def _overrides(assignments: list[str]) -> dict[str, Any]:
+    """`key=value` pairs; a value that is not JSON is text."""
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise PitwallError(f"--set {assignment}: write key=value")
+        try:
+            found[key] = json.loads(text)
+        except ValueError:
+            found[key] = text
+    return found
+
+
+def _document(run: "Run") -> dict[str, Any]:
+    """A run as scripts read it; the names are those of the HTTP API."""
+    return {
+        "id": run.id,
+        "name": run.name,
+        "preset": run.preset,
+        "state": run.state,
+        "reason": run.state_reason,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "episode": run.episode,
+        "steps_per_second": run.steps_per_second,
+        "verdict": run.verdict,
+        "sentence": run.verdict_sentence,
+    }
+
+
+def _progress(run: "Run") -> str:
+    speed = f" {run.steps_per_second:.0f} steps/s" if run.steps_per_second else ""
+    return f"step {run.step:,}/{run.total_steps:,} episode {run.episode} {run.state}{speed}"
+
+
+if __name__ == "__main__":
+    main()
