@@ -1,0 +1,149 @@
+"""Event files: every scalar of a folder of TensorBoard logs, by tag, or a report of what is damaged."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.util.tensor_util import make_ndarray
+
+from backend.errors import PitwallError
+from backend.metrics.columns import Columns
+
+RECORD_FRAME = 16  # length (8), its checksum (4) and the data's checksum (4) around each record
+
+
+class UnreadableLog(PitwallError):
+    """A TensorBoard log is missing, empty, truncated or corrupt; nothing of it was imported."""
+
+    status = 422
+    title = "Log not readable"
+
+
+@dataclass(frozen=True)
+class TagPoint:
+    """Points of one tag as logged: `index` is what its writer passed as the global step."""
+
+    index: list[int]
+    time: list[float]
+    value: list[float]
+
+
+@dataclass(frozen=True)
+class Events:
+    """All scalars of a folder: columns by tag (episode 0 throughout), the files' sha256, and notes."""
+
+    tags: dict[str, Columns]
+    sha256: str
+    notes: list[str]
+
+    @property
+    def points(self) -> int:
+        return sum(len(columns) for columns in self.tags.values())
+
+
+def read_events(folder: Path) -> Events:
+    """Read every event file of `folder`, in the order of their names.
+
+    Raises:
+        UnreadableLog: when there is none, or one is truncated or corrupt.
+    """
+    files = find_event_files(folder)
+    tags: dict[str, TagPoint] = {}
+    skipped: Counter[str] = Counter()
+    problems = [found for file in files if (found := _read_file(file, tags, skipped))]
+    if problems:
+        read = sum(len(tag.value) for tag in tags.values())
+        raise UnreadableLog(
+            f"{'; '.join(problems)}. {read} points of {len(tags)} tags could be read before that; nothing was imported"
+        )
+    if not tags:
+        raise UnreadableLog(
+            f"{folder} holds no scalars: {len(files)} event files without one. Nothing was imported"
+        )
+    notes = [
+        f"{count} {kind} summaries were left out: only scalars are metrics"
+        for kind, count in sorted(skipped.items())
+    ]
+    return Events({tag: _columns(points) for tag, points in tags.items()}, _digest(files), notes)
+
+
+def find_event_files(folder: Path) -> list[Path]:
+    """The event files of one run: those in `folder`, or in its only subfolder that has any.
+
+    Raises:
+        UnreadableLog: when there is none, or several subfolders have some.
+    """
+    if not folder.is_dir():
+        raise UnreadableLog(f"{folder} is not a folder: name the folder of the event files")
+    found = sorted(path for path in folder.rglob("*tfevents*") if path.is_file())
+    parents = sorted({path.parent for path in found})
+    if folder in parents:
+        return [path for path in found if path.parent == folder]
+    if not parents:
+        raise UnreadableLog(f"{folder} holds no event files (their names contain 'tfevents')")
+    if len(parents) > 1:
+        names = ", ".join(str(path.relative_to(folder)) for path in parents[:10])
+        raise UnreadableLog(f"{folder} holds {len(parents)} logs: import one of {names}")
+    return found
+
+
+def _read_file(file: Path, tags: dict[str, TagPoint], skipped: Counter[str]) -> str | None:
+    """Add a file's scalars to `tags`; the problem found, if any."""
+    size = file.stat().st_size
+    if size == 0:
+        return f"{file.name} is empty"
+    good = 0
+    for record in RawEventFileLoader(str(file)).Load():
+        good += len(record) + RECORD_FRAME
+        event = Event.FromString(record)
+        for value in event.summary.value:
+            scalar = _scalar(value)
+            if scalar is None:
+                skipped[value.WhichOneof("value") or "empty"] += 1
+                continue
+            points = tags.setdefault(value.tag, TagPoint([], [], []))
+            points.index.append(event.step)
+            points.time.append(event.wall_time)
+            points.value.append(scalar)
+    # The loader ends without a word at the first record it cannot verify.
+    if good < size:
+        return f"{file.name} is truncated or corrupt from byte {good} of {size} on"
+    return None
+
+
+def _scalar(value: Summary.Value) -> float | None:
+    kind = value.WhichOneof("value")
+    if kind == "simple_value":
+        return float(value.simple_value)
+    if kind != "tensor" or value.tensor.string_val or value.tensor.tensor_shape.dim:
+        return None
+    return float(make_ndarray(value.tensor).item())
+
+
+def _columns(points: TagPoint) -> Columns:
+    """In the order of the index: a log continued after a restart goes back."""
+    index = np.asarray(points.index, np.int64)
+    columns = Columns.of(index, np.zeros_like(index), points.time, points.value)
+    if (np.diff(index) < 0).any():
+        return columns[np.argsort(index, kind="stable")]
+    return columns
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        for block in _blocks(file):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            yield block
