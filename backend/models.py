@@ -2,8 +2,8 @@
 
 from backend.checkpoints.models import Checkpoint
 from backend.database import Base
-from backend.gates.models import Acceptance, Flip, RuleStatus
-from backend.metrics.models import Chunk, Series
+from backend.gates.models import Acceptance, Flip, RuleStatus, SavedPreset
+from backend.metrics.models import Chunk, Flush, Series
 from backend.runs.models import Command, Event, Run, Segment
 from backend.workers.models import Simulator, Worker
 
@@ -15,8 +15,10 @@ __all__ = [
     "Command",
     "Event",
     "Flip",
+    "Flush",
     "RuleStatus",
     "Run",
+    "SavedPreset",
     "Segment",
     "Series",
     "Simulator",

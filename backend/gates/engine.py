@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from backend.gates.facts import facts_of_config
-from backend.rules.behavioural import Parameters
 from backend.rules.health import Stall
 from backend.rules.moment import Moment, Point, Timeline
-from backend.rules.presets import PRESETS
+from backend.rules.presets import PRESETS, RulePreset
 from backend.rules.rule import Flip, Rule, RuleAction, RuleResult, RuleState, RunFacts
 from backend.rules.verdict import Judge, Verdict
 from backend.runs.config import RunConfig
@@ -54,18 +53,18 @@ class GateEngine:
     def __init__(
         self,
         facts: RunFacts,
-        preset: str = "behavioural",
+        preset: RulePreset = PRESETS["behavioural"],
         halt_on: Sequence[str] = (),
-        parameters: Parameters | None = None,
     ) -> None:
-        self.judge = Judge(PRESETS[preset], facts, parameters)
+        self.judge = Judge(preset, facts)
         self._halt_on = frozenset(halt_on)
-        self._timeline = Timeline()
+        self._timeline = Timeline(preset.watched)
         self._rules: dict[str, Rule] = {rule.name: rule for rule in self.judge.rules}
 
     @classmethod
-    def for_config(cls, config: RunConfig) -> Self:
-        return cls(facts_of_config(config), config.rules, config.halt_on)
+    def for_config(cls, config: RunConfig, preset: RulePreset | None = None) -> Self:
+        """The engine a config asks for; `preset` where it names a saved one."""
+        return cls(facts_of_config(config), preset or PRESETS[config.rules], config.halt_on)
 
     def warm_up(self, points: Iterable[Point]) -> None:
         """Judge stored points in silence: no flips to record again, no actions to ask again."""

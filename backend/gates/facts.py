@@ -20,6 +20,8 @@ def facts_of_config(config: RunConfig) -> RunFacts:
         updates_per_step=config.updates_per_step,
         actor_learning_rate=config.actor_learning_rate,
         critic_learning_rate=config.critic_learning_rate,
+        actor_max_grad_norm=config.actor_max_grad_norm or None,
+        critic_max_grad_norm=config.critic_max_grad_norm or None,
         max_episode_ticks=config.max_episode_ticks if config.is_carla else None,
     )
 

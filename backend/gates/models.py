@@ -66,3 +66,18 @@ class Acceptance(Base):
     expires_step: Mapped[int | None] = mapped_column(default=None)
     expires_at: Mapped[float | None] = mapped_column(Float, default=None)
     at: Mapped[float] = mapped_column(Float)
+
+
+class SavedPreset(Base):
+    """One version of a preset people made from a built-in one; saving again adds a version."""
+
+    __tablename__ = "rule_presets"
+
+    name: Mapped[str] = mapped_column(String(48), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    base: Mapped[str] = mapped_column(String(48))
+    title: Mapped[str] = mapped_column(String(120), default="")
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    custom: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    person: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[float] = mapped_column(Float)

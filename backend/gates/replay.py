@@ -1,21 +1,22 @@
 """Judging offline: the points of a stored run or an imported log through the code the worker runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from backend.metrics.columns import Columns
-from backend.rules.behavioural import Parameters
 from backend.rules.moment import UNREAD, Point, Timeline
-from backend.rules.presets import PRESETS
+from backend.rules.presets import RulePreset
 from backend.rules.rule import RuleResult, RunFacts
 from backend.rules.verdict import Judge
 
 
-def points_of(series: Mapping[str, Columns], until: int | None = None) -> Iterator[Point]:
-    """The points of every metric up to step `until`, metric by metric."""
+def points_of(
+    series: Mapping[str, Columns], watched: Collection[str] = (), until: int | None = None
+) -> Iterator[Point]:
+    """The points of every metric a rule may read, up to step `until`, metric by metric."""
     for metric, columns in series.items():
-        if metric.startswith(UNREAD):
+        if metric.startswith(UNREAD) and metric not in watched:
             continue
         kept = columns if until is None else columns[columns.step <= until]
         for row in zip(*(array.tolist() for array in kept.arrays), strict=True):
@@ -25,14 +26,13 @@ def points_of(series: Mapping[str, Columns], until: int | None = None) -> Iterat
 def judge_series(
     series: Mapping[str, Columns],
     facts: RunFacts,
-    preset: str,
-    parameters: Parameters | None = None,
+    preset: RulePreset,
     until: int | None = None,
 ) -> Judge:
     """A judge that has seen the whole run, or its part up to step `until`."""
-    judge = Judge(PRESETS[preset], facts, parameters)
-    timeline = Timeline()
-    timeline.add(points_of(series, until))
+    judge = Judge(preset, facts)
+    timeline = Timeline(preset.watched)
+    timeline.add(points_of(series, preset.watched, until))
     for moment in timeline.take():
         judge.advance(moment)
     return judge

@@ -8,25 +8,24 @@ import numpy as np
 from backend.rules.behavioural import Parameters
 from backend.rules.moment import Moment
 from backend.rules.rule import Context, Rule, RuleAction, RuleState, Streak, number
+from backend.rules.sliding import SlidingMaximum
 
 
 class Limit(Rule):
     """A value beyond a fixed limit is critical at once. `sense` is 1 for a ceiling, -1 for a floor."""
 
     metrics: tuple[str, ...]
-    limit: float
     sense: int = 1
 
-    def __init__(self, context: Context, *, threshold: float | None = None) -> None:
+    def __init__(self, context: Context, limit: float) -> None:
         super().__init__(context)
-        self.threshold = self.limit if threshold is None else threshold
-        self.bound = self.threshold
+        self.bound = self.threshold = limit
         self.extreme: float | None = None
         self._streak = Streak(needed=1)
         self._raw = RuleState.NO_DATA
 
     def judge(self, moment: Moment) -> RuleState:
-        values = [value for value in self.observe(moment) if np.isfinite(value)]
+        values = [value for value in self._observed(moment) if np.isfinite(value)]
         if not values:
             return self._raw
         pick = max if self.sense > 0 else min
@@ -37,8 +36,8 @@ class Limit(Rule):
         self._raw = RuleState.CRITICAL if self._streak.push(beyond, moment.step) else RuleState.OK
         return self._raw
 
-    def observe(self, moment: Moment) -> list[float]:
-        return [moment.sample[metric] for metric in self.metrics if metric in moment.sample]
+    def _observed(self, moment: Moment) -> list[float]:
+        return [value for metric in self.metrics for value in moment.values(metric)]
 
     def reason(self) -> str:
         word = "highest" if self.sense > 0 else "lowest"
@@ -61,7 +60,9 @@ class TDError(Limit):
     name = "td_error"
     title = "TD error"
     metrics = ("learner/td_error_q1", "learner/td_error_q2")
-    limit = 50.0
+
+    def __init__(self, context: Context, *, threshold: float = 50.0) -> None:
+        super().__init__(context, threshold)
 
 
 class QValue(Limit):
@@ -70,7 +71,9 @@ class QValue(Limit):
     name = "q_value"
     title = "Q value"
     metrics = ("learner/q1_mean", "learner/q2_mean")
-    limit = 1_000.0
+
+    def __init__(self, context: Context, *, threshold: float = 1_000.0) -> None:
+        super().__init__(context, threshold)
 
 
 class EpisodeReturn(Limit):
@@ -79,31 +82,10 @@ class EpisodeReturn(Limit):
     name = "episode_return"
     title = "Episode return"
     metrics = ("episode/return",)
-    limit = -500.0
     sense = -1
 
-    def observe(self, moment: Moment) -> list[float]:
-        return [e.values["return"] for e in moment.episodes if "return" in e.values]
-
-
-class SlidingMaximum:
-    """The largest value pushed in the last `span` steps, in constant amortised time per push."""
-
-    def __init__(self) -> None:
-        self._falling: deque[tuple[int, float]] = deque()
-
-    def push(self, step: int, value: float) -> None:
-        while self._falling and self._falling[-1][1] <= value:
-            self._falling.pop()
-        self._falling.append((step, value))
-
-    def expire(self, before: int) -> None:
-        while self._falling and self._falling[0][0] <= before:
-            self._falling.popleft()
-
-    @property
-    def maximum(self) -> float | None:
-        return self._falling[0][1] if self._falling else None
+    def __init__(self, context: Context, *, threshold: float = -500.0) -> None:
+        super().__init__(context, threshold)
 
 
 class Stagnation(Rule):
@@ -237,7 +219,11 @@ def founding_rules(context: Context, parameters: Parameters) -> list[Rule]:
     def given(rule: type[Rule]) -> dict[str, Any]:
         return dict(parameters.get(rule.name, {}))
 
-    alarms: list[Rule] = [rule(context, **given(rule)) for rule in (TDError, QValue, EpisodeReturn)]
+    alarms: list[Rule] = [
+        TDError(context, **given(TDError)),
+        QValue(context, **given(QValue)),
+        EpisodeReturn(context, **given(EpisodeReturn)),
+    ]
     return [
         *alarms,
         Stagnation(context, **given(Stagnation)),

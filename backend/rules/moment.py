@@ -1,7 +1,7 @@
 """What a run tells at one step, and the timeline that assembles it from flushes of points."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Point = tuple[str, int, int, float, float]  # metric, step, episode, time, value
@@ -9,7 +9,7 @@ Point = tuple[str, int, int, float, float]  # metric, step, episode, time, value
 EVALUATION_MEAN = "evaluation/return_mean"
 EVALUATION_EPISODE = "evaluation/episode_return"
 RANDOM_EPISODE = "evaluation/random_return"
-UNREAD = "progress/"  # logged at every decision and read by no rule
+UNREAD = "progress/"  # logged at every decision and read by no preset
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,27 @@ class Moment:
     evaluation: Evaluation | None = None
     random_returns: tuple[float, ...] = ()
 
+    def values(self, metric: str) -> list[float]:
+        """Every value of a metric at this step, in order."""
+        if metric.startswith("episode/"):
+            name = metric.removeprefix("episode/")
+            return [episode.values[name] for episode in self.episodes if name in episode.values]
+        if metric == EVALUATION_MEAN:
+            return [self.evaluation.mean] if self.evaluation else []
+        if metric == EVALUATION_EPISODE:
+            return list(self.evaluation.returns) if self.evaluation else []
+        return [self.sample[metric]] if metric in self.sample else []
+
 
 class Timeline:
     """Collects points in any order and hands out whole steps in step order.
 
     A step is whole once a later one has begun, so a verdict does not depend on where flushes cut.
-    `step` is the newest step seen.
+    `step` is the newest step seen. `watched` are metrics to keep though no preset reads them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watched: Collection[str] = ()) -> None:
+        self._watched = frozenset(watched)
         self._waiting: dict[int, list[Point]] = {}
         self._last_end = 0
         self.step = 0
@@ -60,7 +72,7 @@ class Timeline:
     def add(self, points: Iterable[Point]) -> None:
         for point in points:
             self.step = max(self.step, point[1])
-            if not point[0].startswith(UNREAD):
+            if point[0] in self._watched or not point[0].startswith(UNREAD):
                 self._waiting.setdefault(point[1], []).append(point)
 
     def take(self, before: int | None = None) -> Iterator[Moment]:

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backend.rules.behavioural import Parameters, behavioural_rules
+from backend.rules.custom import CustomRule, CustomSpec
 from backend.rules.founding import founding_rules
 from backend.rules.returns import Returns
 from backend.rules.rule import Context, Rule, RunFacts
@@ -14,7 +15,8 @@ from backend.rules.rule import Context, Rule, RunFacts
 class RulePreset:
     """A named set of rules. `version` changes whenever a rule or a default does; verdicts name it.
 
-    `needs_returns`: the verdict is too early until the returns of learning can be judged.
+    `parameters` override defaults by rule name, `custom` are the user's own rules beside the built-in
+    ones. `needs_returns`: the verdict is too early until the returns of learning can be judged.
     """
 
     name: str
@@ -22,6 +24,26 @@ class RulePreset:
     title: str
     build: Callable[[Context, Parameters], list[Rule]]
     needs_returns: bool
+    parameters: Parameters = field(default_factory=dict)
+    custom: tuple[CustomSpec, ...] = ()
+
+    def rules(self, facts: RunFacts) -> tuple[Returns, list[Rule]]:
+        """Fresh rules of one run, and the returns they share."""
+        context = Context(facts, Returns(facts.learning_starts))
+        built = self.build(context, self.parameters)
+        return context.returns, [*built, *(CustomRule(context, spec) for spec in self.custom)]
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """Metrics that only the user's own rules read."""
+        return frozenset(
+            metric for spec in self.custom for metric in (spec.metric, spec.other) if metric
+        )
+
+    def defaults(self) -> dict[str, dict[str, object]]:
+        """Every editable parameter with its default, by rule name."""
+        context = Context(RunFacts(0, 1), Returns(0))
+        return {rule.name: _defaults(type(rule)) for rule in self.build(context, {})}
 
 
 PRESETS = {
@@ -33,27 +55,6 @@ PRESETS = {
 }
 
 
-def build_rules(
-    preset: RulePreset, facts: RunFacts, parameters: Parameters | None = None
-) -> tuple[Returns, list[Rule]]:
-    """Fresh rules of one run and the returns they share.
-
-    Raises:
-        ValueError: a parameter names no rule of the preset or no parameter of its rule.
-    """
-    context = Context(facts, Returns(facts.learning_starts))
-    problems = parameter_problems(preset, parameters or {})
-    if problems:
-        raise ValueError("; ".join(problems))
-    return context.returns, preset.build(context, parameters or {})
-
-
-def rule_parameters(preset: RulePreset) -> dict[str, dict[str, object]]:
-    """Every editable parameter with its default, by rule name."""
-    context = Context(RunFacts(0, 1), Returns(0))
-    return {rule.name: _defaults(type(rule)) for rule in preset.build(context, {})}
-
-
 def _defaults(rule: type[Rule]) -> dict[str, object]:
     return {
         name: parameter.default
@@ -62,17 +63,32 @@ def _defaults(rule: type[Rule]) -> dict[str, object]:
     }
 
 
-def parameter_problems(preset: RulePreset, parameters: Parameters) -> list[str]:
-    """What is wrong with edited parameters, each with the remedy."""
-    known = rule_parameters(preset)
-    found = []
-    for rule, values in parameters.items():
+def problems(preset: RulePreset) -> dict[str, str]:
+    """What is wrong with a preset's parameters and own rules: the field, and the remedy."""
+    known = preset.defaults()
+    found = {}
+    for rule, values in preset.parameters.items():
         if rule not in known:
-            found.append(f"'{rule}' is no rule of {preset.name}: choose from {', '.join(known)}")
+            found[f"parameters.{rule}"] = (
+                f"'{rule}' is no rule of {preset.name}: choose from {', '.join(known)}"
+            )
             continue
-        found.extend(
-            f"'{name}' is no parameter of {rule}: choose from {', '.join(known[rule]) or 'none'}"
-            for name in values
-            if name not in known[rule]
-        )
+        for name, value in values.items():
+            if problem := _problem(rule, name, value, known[rule]):
+                found[f"parameters.{rule}.{name}"] = problem
+    for spec in preset.custom:
+        if spec.name in known:
+            found[f"custom.{spec.name}"] = f"'{spec.name}' is a built-in rule: give it another name"
+        if spec.kind == "ratio" and not spec.other:
+            found[f"custom.{spec.name}.other"] = "a ratio needs a second metric: name it in 'other'"
     return found
+
+
+def _problem(rule: str, name: str, value: object, known: dict[str, object]) -> str | None:
+    if name not in known:
+        return f"'{name}' is no parameter of {rule}: choose from {', '.join(known) or 'none'}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{name} of {rule} is {value!r}: give a number"
+    if isinstance(known[name], int) and not isinstance(value, int):
+        return f"{name} of {rule} is {value!r}: give a whole number"
+    return None

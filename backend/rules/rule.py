@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from backend.rules.moment import Moment
 from backend.rules.returns import Returns
@@ -51,6 +51,8 @@ class RunFacts:
     updates_per_step: float | None = None
     actor_learning_rate: float | None = None
     critic_learning_rate: float | None = None
+    actor_max_grad_norm: float | None = None
+    critic_max_grad_norm: float | None = None
     max_episode_ticks: int | None = None
 
 
@@ -102,12 +104,12 @@ class Rule(ABC):
     the policy is clearly better than the reference. `obstacle` says why the rule cannot fire here.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    action: ClassVar[RuleAction] = RuleAction.CHECKPOINT
-    acts_on: ClassVar[RuleState] = RuleState.CRITICAL
-    alarms: ClassVar[bool] = True
-    warns_if_improved: ClassVar[bool] = False
+    name: str
+    title: str
+    action: RuleAction = RuleAction.CHECKPOINT
+    acts_on: RuleState = RuleState.CRITICAL
+    alarms: bool = True
+    warns_if_improved: bool = False
 
     def __init__(self, context: Context) -> None:
         self.facts = context.facts

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backend.rules.behavioural import Parameters
 from backend.rules.moment import Moment
-from backend.rules.presets import RulePreset, build_rules
+from backend.rules.presets import RulePreset
 from backend.rules.rule import Flip, Rule, RuleResult, RuleState, RunFacts, number
 
 
@@ -40,11 +39,9 @@ class Judge:
     The same object serves the live run, its warm start after a resume, and the replay offline.
     """
 
-    def __init__(
-        self, preset: RulePreset, facts: RunFacts, parameters: Parameters | None = None
-    ) -> None:
+    def __init__(self, preset: RulePreset, facts: RunFacts) -> None:
         self.preset, self.facts = preset, facts
-        self.returns, self.rules = build_rules(preset, facts, parameters)
+        self.returns, self.rules = preset.rules(facts)
         self.verdict = Verdict.TOO_EARLY
         self.since_step = 0
         self.history: list[Turn] = []

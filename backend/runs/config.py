@@ -239,8 +239,11 @@ class RunConfig(BaseModel):
         le=1000,
     )
 
-    rules: Literal["behavioural", "founding"] = _field(
-        "behavioural", "verdict", "Preset of go / no-go rules"
+    rules: str = _field(
+        "behavioural",
+        "verdict",
+        "Preset of go / no-go rules: `behavioural`, `founding`, or a saved one; `NAME@2` is its version 2",
+        pattern=r"^[a-z][a-z0-9_-]{0,47}(@[1-9][0-9]{0,5})?$",
     )
     halt_on: list[str] = _field(
         ["non_finite"], "verdict", "Rules whose critical state halts the run after a checkpoint"

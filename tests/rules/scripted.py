@@ -1,9 +1,10 @@
 """Runs written by hand: points as a trainer would log them, for rules to judge."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backend.rules.behavioural import Parameters
+from backend.rules.custom import CustomSpec
 from backend.rules.moment import Point, Timeline
 from backend.rules.presets import PRESETS
 from backend.rules.rule import Flip, RuleResult, RunFacts
@@ -58,9 +59,11 @@ def judged(
     facts: RunFacts = FACTS,
     preset: str = "behavioural",
     parameters: Parameters | None = None,
+    custom: Sequence[CustomSpec] = (),
 ) -> tuple[Judge, list[Flip]]:
-    judge = Judge(PRESETS[preset], facts, parameters)
-    timeline = Timeline()
+    edited = replace(PRESETS[preset], parameters=parameters or {}, custom=tuple(custom))
+    judge = Judge(edited, facts)
+    timeline = Timeline(edited.watched)
     timeline.add(script.points)
     return judge, [flip for moment in timeline.take() for flip in judge.advance(moment)]
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from backend.rules.founding import SlidingMaximum
 from backend.rules.rule import RuleState
+from backend.rules.sliding import SlidingMaximum
 from tests.rules.scripted import FACTS, Script, explored, healthy_samples, judged, result
 
 LONG = replace(FACTS, total_steps=1_000_000)

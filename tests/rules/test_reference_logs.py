@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.gates.replay import judge_series
+from backend.rules.presets import PRESETS
 from backend.rules.rule import RunFacts
 from backend.rules.verdict import Judge
 from backend.tensorboard.importer import read_log
@@ -24,7 +25,7 @@ REFERENCE = {
 def judge_log(name: str, preset: str, until: int | None = None) -> Judge:
     log = read_log(Path(LOGS) / name)
     facts = RunFacts(log.learning_starts, 5_000, native=False)
-    return judge_series(log.series, facts, preset, until=until)
+    return judge_series(log.series, facts, PRESETS[preset], until)
 
 
 @pytest.mark.parametrize("name", REFERENCE)

@@ -1,10 +1,10 @@
 """What the rules add up to, in a word and a sentence."""
 
+from dataclasses import replace
+
 import pytest
 
-from backend.rules.presets import PRESETS, rule_parameters
-from backend.rules.rule import RunFacts
-from backend.rules.verdict import Judge
+from backend.rules.presets import PRESETS, problems
 from tests.rules.scripted import Script, explored, healthy_samples, judged, result
 
 
@@ -66,20 +66,28 @@ def test_parameters_are_edited_by_rule_and_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("parameters", "field", "message"),
     [
-        ({"transitoin": {}}, "'transitoin' is no rule of behavioural"),
-        ({"transition": {"step": 1}}, "'step' is no parameter of transition"),
+        ({"transitoin": {}}, "transitoin", "is no rule of behavioural: choose from transition"),
+        ({"transition": {"step": 1}}, "transition.step", "'step' is no parameter of transition"),
+        ({"transition": {"steps": 1.5}}, "transition.steps", "1.5: give a whole number"),
+        ({"over_estimation": {"warning": "x"}}, "over_estimation.warning", "'x': give a number"),
     ],
 )
-def test_a_parameter_nobody_reads_is_refused(
-    parameters: dict[str, dict[str, int]], message: str
+def test_a_parameter_nobody_can_read_is_refused(
+    parameters: dict[str, dict[str, object]], field: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
-        Judge(PRESETS["behavioural"], RunFacts(0, 1), parameters)
+    found = problems(replace(PRESETS["behavioural"], parameters=parameters))
+    assert message in found[f"parameters.{field}"]
 
 
 def test_every_rule_shows_its_parameters() -> None:
-    known = rule_parameters(PRESETS["behavioural"])
+    known = PRESETS["behavioural"].defaults()
     assert known["over_estimation"] == {"warning": 1.5, "critical": 2.0, "samples": 3}
     assert len(known) == 19
+
+
+def test_the_founding_preset_shows_the_documents_limits() -> None:
+    known = PRESETS["founding"].defaults()
+    assert known["td_error"] == {"threshold": 50.0}
+    assert known["repeated_alerts"] == {"alerts": 3, "steps": 50_000}

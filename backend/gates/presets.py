@@ -1,0 +1,126 @@
+"""Saved presets: built-in rules with other parameters and rules of the user's own, in versions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.errors import InvalidConfig, NotFound
+from backend.gates.models import SavedPreset
+from backend.rules.custom import CustomSpec
+from backend.rules.presets import PRESETS, RulePreset, problems
+from backend.rules.rule import RuleAction, RuleState
+
+NAME = r"^[a-z][a-z0-9_-]{0,47}$"
+
+
+class CustomRuleIn(BaseModel):
+    """A user's rule as it comes from the page or a file; `backend.rules.custom` says what it means."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=NAME)
+    kind: Literal["threshold", "ratio", "trend", "stagnation"]
+    metric: str = Field(min_length=1, max_length=200)
+    limit: float = Field(allow_inf_nan=False)
+    direction: Literal["above", "below"] = "above"
+    other: str = Field("", max_length=200)
+    window: int = Field(20, ge=1, le=100_000_000)
+    samples: int = Field(3, ge=1, le=10_000)
+    lower_is_better: bool = False
+    level: Literal["warning", "critical"] = "warning"
+    action: Literal["note", "checkpoint", "pause", "halt", "rollback"] = "note"
+    title: str = Field("", max_length=120)
+
+    def spec(self) -> CustomSpec:
+        values = self.model_dump()
+        values["level"], values["action"] = RuleState(self.level), RuleAction(self.action)
+        return CustomSpec(**values)
+
+
+class PresetIn(BaseModel):
+    """A preset to save."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=NAME)
+    base: Literal["behavioural", "founding"] = "behavioural"
+    title: str = Field("", max_length=120)
+    parameters: dict[str, dict[str, float | int]] = {}
+    custom: list[CustomRuleIn] = Field([], max_length=100)
+
+    def preset(self, version: int) -> RulePreset:
+        return replace(
+            PRESETS[self.base],
+            name=self.name,
+            version=version,
+            title=self.title or self.name,
+            parameters=self.parameters,
+            custom=tuple(rule.spec() for rule in self.custom),
+        )
+
+
+def save_preset(session: Session, values: Mapping[str, Any], person: str, now: float) -> RulePreset:
+    """Save a preset as its next version; earlier versions stay, because verdicts name them.
+
+    Raises:
+        InvalidConfig: with every wrong field and its remedy; nothing is saved.
+    """
+    given = _parse(values)
+    if given.name in PRESETS:
+        raise InvalidConfig(
+            {"name": f"'{given.name}' is built in and cannot be replaced: choose another name"}
+        )
+    preset = given.preset(_latest(session, given.name) + 1)
+    if wrong := problems(preset):
+        raise InvalidConfig(wrong)
+    stored = given.model_dump(mode="json")
+    session.add(SavedPreset(**stored, version=preset.version, person=person, created_at=now))
+    session.flush()
+    return preset
+
+
+def _parse(values: Mapping[str, Any]) -> PresetIn:
+    try:
+        return PresetIn.model_validate(values)
+    except ValidationError as error:
+        raise InvalidConfig(
+            {
+                ".".join(str(part) for part in detail["loc"]): (
+                    f"{detail['msg']}, got {detail['input']!r}"
+                )
+                for detail in error.errors()
+            }
+        ) from None
+
+
+def _latest(session: Session, name: str) -> int:
+    query = select(func.max(SavedPreset.version)).where(SavedPreset.name == name)
+    return session.scalar(query) or 0
+
+
+def load_preset(session: Session, name: str) -> RulePreset:
+    """A built-in preset or a saved one; `NAME@2` is its version 2, plain `NAME` its newest.
+
+    Raises:
+        NotFound: with the names there are.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    plain, _, version = name.partition("@")
+    number = int(version) if version.isdigit() else _latest(session, plain)
+    row = session.get(SavedPreset, (plain, number))
+    if row is None:
+        known = ", ".join([*PRESETS, *(f"{p.name}@{p.version}" for p in saved_presets(session))])
+        raise NotFound(f"there is no rule preset '{name}': choose from {known}")
+    fields = {name: getattr(row, name) for name in PresetIn.model_fields}
+    return PresetIn.model_validate(fields).preset(row.version)
+
+
+def saved_presets(session: Session) -> Sequence[SavedPreset]:
+    """Every saved version, newest first within a name."""
+    query = select(SavedPreset).order_by(SavedPreset.name, SavedPreset.version.desc())
+    return session.scalars(query).all()
