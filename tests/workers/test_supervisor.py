@@ -1,0 +1,243 @@
+"""Real child processes with one habit each, and what the run's row says in the end."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from backend.database import Database
+from backend.runs import attempts, service
+from backend.runs.attempts import Claim
+from backend.runs.config import parse_config
+from backend.runs.events import list_events
+from backend.runs.models import Run
+from backend.runs.states import CommandState, RunState
+from backend.settings import Settings
+from tests.runs.conftest import PENDULUM
+from tests.workers.conftest import trainer, until
+from worker.supervisor import Ending, Supervisor
+from worker.watch import Limits
+
+Read = Callable[[int], Run]
+QUICK = Limits(look=0.05, beat=0.1, stop=0.6, save=2, leave=2, stall=1, patience=5)
+
+
+class Attempt:
+    """A claimed run whose trainer a supervisor watches in a thread."""
+
+    def __init__(self, database: Database, settings: Settings, mode: str) -> None:
+        self.database = database
+        self.draining = threading.Event()
+        with database.write() as session:
+            config = parse_config("quickstart", PENDULUM)
+            run = service.create_run(session, "", "quickstart", config, time.time())
+            claim = attempts.claim(session, run.id, "w", time.time())
+        assert claim is not None
+        self.claim: Claim = claim
+        self.run_id = claim.run_id
+        self.ending: Ending | None = None
+        supervisor = Supervisor(
+            database,
+            settings,
+            claim,
+            self.draining,
+            command=trainer(mode)(claim),
+            limits=QUICK,
+        )
+        self._thread = threading.Thread(target=lambda: setattr(self, "ending", supervisor.run()))
+        self._thread.start()
+
+    def end(self) -> Ending:
+        self._thread.join(timeout=30)
+        assert self.ending is not None, "the supervisor did not return"
+        return self.ending
+
+    def run(self) -> Run:
+        with self.database.read() as session:
+            return service.get_run(session, self.run_id)
+
+    def wait_for_steps(self, count: int = 2) -> None:
+        until(lambda: self.run().step >= count)
+
+    def messages(self) -> str:
+        with self.database.read() as session:
+            return "\n".join(e.message for e in list_events(session, self.run_id))
+
+    def process(self) -> psutil.Process:
+        return next(
+            p
+            for p in psutil.process_iter(["cmdline"])
+            if self.claim.token in (p.info["cmdline"] or [])
+        )
+
+
+Begin = Callable[[str], Attempt]
+
+
+@pytest.fixture
+def begin(database: Database, settings: Settings) -> Begin:
+    return lambda mode: Attempt(database, settings, mode)
+
+
+def test_a_trainer_that_finishes_leaves_a_finished_run_and_proof(begin: Begin) -> None:
+    attempt = begin("finish")
+    assert attempt.end() == Ending(0, True, RunState.FINISHED)
+    assert "ended with exit code 0; its process group is gone" in attempt.messages()
+
+
+def test_a_halt_is_obeyed_within_two_seconds(begin: Begin, database: Database) -> None:
+    attempt = begin("obey")
+    attempt.wait_for_steps()
+    asked = time.monotonic()
+    with database.write() as session:
+        service.request_halt(session, attempt.run_id, time.time())
+    until(lambda: attempt.run().state == RunState.HALTED)
+    assert time.monotonic() - asked < 2
+    assert attempt.end() == Ending(75, True, RunState.HALTED)
+
+
+def test_a_cancel_wins_over_a_halt(begin: Begin, database: Database) -> None:
+    attempt = begin("obey")
+    attempt.wait_for_steps()
+    with database.write() as session:
+        service.request_halt(session, attempt.run_id, time.time())
+        service.request_cancel(session, attempt.run_id, time.time())
+    assert attempt.end().state is RunState.CANCELLED
+
+
+def test_a_checkpoint_asked_for_is_written_while_training_goes_on(
+    begin: Begin, database: Database
+) -> None:
+    attempt = begin("obey")
+    attempt.wait_for_steps()
+    with database.write() as session:
+        command = service.request_checkpoint(session, attempt.run_id, time.time())
+
+    def done() -> bool:
+        with database.read() as session:
+            found = service.list_commands(session, attempt.run_id)
+            return any(c.id == command.id and c.state == CommandState.DONE for c in found)
+
+    until(done)
+    assert attempt.run().state == RunState.RUNNING
+    assert attempt.run().resume_checkpoint_id is not None
+    attempt.draining.set()
+    attempt.end()
+
+
+def test_a_rollback_of_a_running_run_queues_it_from_the_chosen_checkpoint(
+    begin: Begin, database: Database
+) -> None:
+    attempt = begin("obey")
+    attempt.wait_for_steps()
+    with database.write() as session:
+        service.request_checkpoint(session, attempt.run_id, time.time())
+    until(lambda: attempt.run().resume_checkpoint_id)
+    chosen = attempt.run().resume_checkpoint_id
+    assert chosen is not None
+    with database.write() as session:
+        service.request_rollback(session, attempt.run_id, chosen, time.time())
+    assert attempt.end() == Ending(75, True, RunState.QUEUED)
+    run = attempt.run()
+    assert (run.resume_checkpoint_id, run.restart_reason) == (chosen, "rollback")
+
+
+def test_a_drain_saves_and_requeues_without_blame(begin: Begin) -> None:
+    attempt = begin("obey")
+    attempt.wait_for_steps()
+    attempt.draining.set()
+    assert attempt.end() == Ending(75, True, RunState.QUEUED)
+    run = attempt.run()
+    assert (run.crashes, run.restart_reason) == (0, "drain")
+    assert run.resume_checkpoint_id is not None
+
+
+def test_a_deaf_trainer_is_killed_with_all_it_started_and_its_halt_is_fulfilled(
+    begin: Begin, database: Database
+) -> None:
+    attempt = begin("deaf")
+    attempt.wait_for_steps()
+    family = [attempt.process(), *attempt.process().children(recursive=True)]
+    assert len(family) == 2
+    with database.write() as session:
+        service.request_halt(session, attempt.run_id, time.time())
+    ending = attempt.end()
+    assert (ending.code, ending.state) == (-signal.SIGKILL, RunState.HALTED)
+    until(lambda: not any(p.is_running() and p.status() != "zombie" for p in family))
+    for rung in ("SIGTERM sent", "SIGKILL sent"):
+        assert rung in attempt.messages()
+
+
+def test_a_deaf_trainer_of_a_draining_worker_is_killed_and_requeued(begin: Begin) -> None:
+    attempt = begin("deaf")
+    attempt.wait_for_steps()
+    attempt.draining.set()
+    ending = attempt.end()
+    assert (ending.code, ending.state) == (-signal.SIGKILL, RunState.QUEUED)
+    assert attempt.run().crashes == 0
+
+
+def test_heartbeats_without_steps_are_a_stall(begin: Begin) -> None:
+    attempt = begin("stall")
+    ending = attempt.end()
+    assert (ending.code, ending.state) == (-signal.SIGKILL, RunState.QUEUED)
+    assert "stalled: driving at step 1 without progress" in attempt.run().state_reason
+
+
+def test_an_abort_is_called_a_simulator_failure(begin: Begin) -> None:
+    attempt = begin("abort")
+    assert attempt.end().state is RunState.QUEUED
+    assert "SIGABRT (the CARLA client aborts when" in attempt.run().state_reason
+
+
+def test_a_crash_tells_the_error_the_trainer_died_of(begin: Begin) -> None:
+    attempt = begin("fail")
+    assert attempt.end() == Ending(1, True, RunState.QUEUED)
+    run = attempt.run()
+    assert run.state_reason == "exit code 1: RuntimeError: the road is out"
+    assert (run.crashes, run.restart_reason) == (1, "crash")
+
+
+def test_a_trainer_that_leaves_without_a_word_has_crashed(begin: Begin) -> None:
+    attempt = begin("vanish")
+    assert attempt.end() == Ending(75, True, RunState.QUEUED)
+    assert attempt.run().crashes == 1
+
+
+def test_a_killed_trainer_is_queued_again_from_its_last_checkpoint(
+    begin: Begin, database: Database
+) -> None:
+    attempt = begin("obey")
+    attempt.wait_for_steps()
+    with database.write() as session:
+        service.request_checkpoint(session, attempt.run_id, time.time())
+    until(lambda: attempt.run().resume_checkpoint_id)
+    os.kill(attempt.process().pid, signal.SIGKILL)
+    ending = attempt.end()
+    assert (ending.code, ending.state) == (-signal.SIGKILL, RunState.QUEUED)
+    assert attempt.run().resume_checkpoint_id is not None
+
+
+def test_a_fenced_trainer_leaves_without_touching_the_run(begin: Begin, database: Database) -> None:
+    attempt = begin("obey")
+    attempt.wait_for_steps()
+    with database.write() as session:
+        attempts.crashed(session, attempt.run_id, attempt.claim.token, "thought dead", 0.0, 5)
+        second = attempts.claim(session, attempt.run_id, "other", 100.0)
+    assert second is not None
+    assert attempt.end() == Ending(76, True, RunState.STARTING)
+    assert attempt.run().token == second.token
+
+
+def test_a_deaf_fenced_trainer_is_killed(begin: Begin, database: Database) -> None:
+    attempt = begin("deaf")
+    attempt.wait_for_steps()
+    os.kill(attempt.process().pid, signal.SIGSTOP)
+    with database.write() as session:
+        attempts.crashed(session, attempt.run_id, attempt.claim.token, "thought dead", 0.0, 5)
+    assert attempt.end().code == -signal.SIGKILL
+    assert attempt.run().state == RunState.QUEUED
