@@ -5,6 +5,7 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery.signals import worker_shutting_down
@@ -12,10 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.broker import hint_sender, make_celery
 from backend.database import Database
+from backend.runs.attempts import Claim
 from backend.runs.dispatcher import Dispatcher
 from backend.settings import Settings
 from backend.workers.service import beat, register_worker, remove_worker
 from worker.simulators import make_simulators
+from worker.supervisor import trainer_command
 from worker.tasks import Bench, register
 
 log = logging.getLogger(__name__)
@@ -54,11 +57,11 @@ class Heartbeat:
                 register_worker(session, bench.name, platform.node(), os.getpid(), slots, now)
 
 
-def serve(settings: Settings) -> None:
-    """Work until a signal: the first drains, trainers save and their runs go back to the queue."""
+def serve(settings: Settings, command: Callable[[Claim], Sequence[str]] = trainer_command) -> None:
+    """Work until SIGTERM, which drains: trainers save and their runs go back to the queue."""
     database = Database(settings.resolved_database_url)
     name = f"{platform.node()}-{os.getpid()}"
-    bench = Bench(name, settings, database, make_simulators(settings, database, name))
+    bench = Bench(name, settings, database, make_simulators(settings, database, name), command)
     heartbeat = Heartbeat(bench)
     celery = make_celery(settings)
     register(celery, bench)
