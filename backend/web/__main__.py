@@ -1,5 +1,7 @@
 """`python -m backend.web`: serves the dashboard, and on a signal ends open streams before it closes."""
 
+import socket
+import sys
 from types import FrameType
 
 import uvicorn
@@ -15,6 +17,14 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, tail: Tail) -> None:
         super().__init__(config)
         self._tail = tail
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where it listens: with port 0 nobody could know."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            sys.stdout.write(f"Pitwall listens on http://{host}:{port}\n")
+            sys.stdout.flush()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._tail.end_streams()

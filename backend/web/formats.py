@@ -28,7 +28,10 @@ def figure(value: float | None) -> str:
         return DASH
     if not math.isfinite(value):
         return str(value)
-    text = f"{value:,.4g}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.3e}"
+    if 1e4 <= abs(value) < 1e6:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:,.4g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
     return text.replace("-", MINUS, 1) if text.startswith("-") else text
 
 

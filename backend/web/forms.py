@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig, parse_config
 from backend.runs.presets import PRESETS
 
@@ -144,12 +143,3 @@ def _parsed(name: str, value: str) -> Any:
     if "enum" in spec and all(isinstance(option, int) for option in spec["enum"]):
         return json.loads(value) if value.lstrip("-").isdigit() else value
     return value
-
-
-def problems(preset: str, form: Mapping[str, str]) -> dict[str, str]:
-    """Everything wrong with the form now, by field; empty when a run could start."""
-    try:
-        parse_config(preset, overrides(preset, form))
-    except InvalidConfig as error:
-        return error.fields
-    return {}

@@ -97,10 +97,11 @@ class Tail:
         self._database = database
         self._channels: dict[Topic, Channel] = {}
         self._ended = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._woken = asyncio.Event()
         self._task = asyncio.create_task(self._poll())
         return self
 
@@ -117,11 +118,12 @@ class Tail:
 
     def wake(self) -> None:
         """Something was just written: look now. Callable from any thread."""
-        self._loop.call_soon_threadsafe(self._woken.set)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     def end_streams(self) -> None:
         """End every open stream; callable from a signal handler."""
-        if hasattr(self, "_loop"):
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:

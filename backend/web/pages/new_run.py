@@ -14,6 +14,7 @@ from backend.runs.presets import PRESETS
 from backend.runs.service import create_run, get_run
 from backend.web import forms
 from backend.web.context import Now, Reading, Writing
+from backend.web.estimates import estimate, measured_speed
 from backend.web.templates import fragment, page
 
 router = APIRouter()
@@ -34,17 +35,24 @@ def _split(form: Values) -> tuple[str, str, dict[str, str]]:
     return values.pop("preset", "quickstart"), values.pop("name", ""), values
 
 
-def _summary(preset: str, values: Values, problems: Values) -> dict[str, object]:
+def _summary(session: Session, preset: str, values: Values) -> dict[str, object]:
+    """The form as it stands: its groups, what is changed, what is wrong, what it will take."""
+    problems, takes = {}, {}
+    try:
+        config = parse_config(preset, forms.overrides(preset, values))
+        takes = estimate(config, measured_speed(session, preset))
+    except InvalidConfig as error:
+        problems = error.fields
     groups = forms.groups(preset, values, problems)
     changes = [field for _, _, fields, _ in groups for field in fields if field.changed]
-    return {"groups": groups, "changes": changes, "problems": problems}
+    return {"groups": groups, "changes": changes, "problems": problems, "estimate": takes}
 
 
 def _form(
-    request: Request, preset: str, name: str, values: Values, problems: Values, status: int = 200
+    request: Request, session: Session, preset: str, name: str, values: Values, status: int = 200
 ) -> HTMLResponse:
     known = {"presets": PRESETS, "preset_name": preset, "name": name}
-    return page(request, "new.html", {**known, **_summary(preset, values, problems)}, status)
+    return page(request, "new.html", {**known, **_summary(session, preset, values)}, status)
 
 
 def _clone(session: Session, run_id: int) -> tuple[str, str, dict[str, str]]:
@@ -63,17 +71,16 @@ def show(
         preset, name, values = _clone(session, int(source[:9]))
     else:
         preset, name, values = source if source in PRESETS else "quickstart", "", {}
-    return _form(request, preset, name, values, forms.problems(preset, values))
+    return _form(request, session, preset, name, values)
 
 
 @router.post("/runs/check")
-def check(posted: Posted) -> JSONResponse:
+def check(posted: Posted, session: Reading) -> JSONResponse:
     """What is wrong with the form as it stands, by field, and the summary beside it."""
     preset, _, values = _split(posted)
-    problems = forms.problems(preset, values)
-    context = _summary(preset, values, problems)
+    context = _summary(session, preset, values)
     summary = fragment("_summary.html", context)
-    return JSONResponse({"fields": problems, "fragments": {"summary": summary}})
+    return JSONResponse({"fields": context["problems"], "fragments": {"summary": summary}})
 
 
 @router.post("/runs")
@@ -82,7 +89,7 @@ def start(request: Request, posted: Posted, session: Writing, now: Now) -> Respo
     preset, name, values = _split(posted)
     try:
         config = parse_config(preset, forms.overrides(preset, values))
-    except InvalidConfig as error:
-        return _form(request, preset, name, values, error.fields, 422)
+    except InvalidConfig:
+        return _form(request, session, preset, name, values, 422)
     run = create_run(session, name[:120], preset, config, now)
     return RedirectResponse(f"/runs/{run.id}", 303)
