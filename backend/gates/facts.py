@@ -17,6 +17,7 @@ def facts_of_config(config: RunConfig) -> RunFacts:
         native=True,
         has_encoder=config.uses_images,
         gamma=config.gamma,
+        reward_scale=config.reward_scale,
         updates_per_step=config.updates_per_step,
         actor_learning_rate=config.actor_learning_rate,
         critic_learning_rate=config.critic_learning_rate,

@@ -40,7 +40,7 @@ class RunFacts:
     """What is known of a run besides its points; None where an imported log does not tell.
 
     `native` runs were trained by Pitwall: their learner samples are taken before the clip and their
-    policy is measured on replayed states.
+    policy is measured on replayed states. `reward_scale` is the learner's factor on logged rewards.
     """
 
     learning_starts: int | None
@@ -48,6 +48,7 @@ class RunFacts:
     native: bool = True
     has_encoder: bool | None = None
     gamma: float | None = None
+    reward_scale: float = 1.0
     updates_per_step: float | None = None
     actor_learning_rate: float | None = None
     critic_learning_rate: float | None = None

@@ -95,7 +95,8 @@ class ImpossibleQ(Rule):
         sample, gamma = moment.sample, self.facts.gamma
         for metric in ("learner/reward_min", "learner/reward_max"):
             if np.isfinite(reward := sample.get(metric, 0.0)):
-                self.largest_reward = max(self.largest_reward, abs(reward))
+                scaled = abs(reward) * self.facts.reward_scale
+                self.largest_reward = max(self.largest_reward, scaled)
         values = [abs(q) for q in (sample.get("learner/q1_mean"), actor_q(sample)) if q is not None]
         if not values or self.largest_reward == 0 or gamma is None:
             return self._raw
@@ -110,7 +111,7 @@ class ImpossibleQ(Rule):
 
     def reason(self) -> str:
         return (
-            f"The largest |Q| is {number(self.value)}; rewards up to {number(self.largest_reward)} "
+            f"The largest |Q| is {number(self.value)}; rewards as learnt, up to {number(self.largest_reward)}, "
             f"allow at most {number(self.threshold)}."
         )
 

@@ -43,6 +43,14 @@ def test_a_q_beyond_every_reward_seen_is_impossible() -> None:
     assert found.threshold == pytest.approx(500)
 
 
+def test_rewards_are_scaled_as_the_learner_scales_them() -> None:
+    scaled = replace(FACTS, reward_scale=0.1)
+    judge, _ = judged(Script().samples(healthy_samples(1, learner__q1_mean=51.0)), scaled)
+    found = result(judge, "impossible_q")
+    assert found.threshold == pytest.approx(50)
+    assert found.state is RuleState.CRITICAL
+
+
 @pytest.mark.parametrize(("gamma", "word"), [(None, "does not tell"), (1.0, "gamma 1")])
 def test_impossible_q_cannot_fire_without_a_discount(gamma: float | None, word: str) -> None:
     facts = replace(FACTS, gamma=gamma)
