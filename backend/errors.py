@@ -33,6 +33,13 @@ class InvalidConfig(PitwallError):
         self.fields = fields
 
 
+class CheckpointError(PitwallError):
+    """A checkpoint could not be written; the ones before it are whole."""
+
+    status = 507
+    title = "Checkpoint not written"
+
+
 class CheckpointDamaged(PitwallError):
     """A checkpoint's files do not match the hashes in its manifest."""
 

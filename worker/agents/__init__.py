@@ -1,1 +1,17 @@
 """TD3 and DDPG."""
+
+from gymnasium import spaces
+
+from backend.runs.config import RunConfig
+from worker.agents.ddpg import DDPG
+from worker.agents.errors import NonFinite
+from worker.agents.noise import Exploration
+from worker.agents.td3 import TD3
+
+__all__ = ["DDPG", "TD3", "Exploration", "NonFinite", "make_agent"]
+
+
+def make_agent(config: RunConfig, observation_space: spaces.Dict, action_space: spaces.Box) -> TD3:
+    """The configured algorithm on networks fitting the spaces; actions are in [-1, 1]."""
+    algorithm = TD3 if config.algorithm == "td3" else DDPG
+    return algorithm(config, observation_space, action_space)

@@ -1,0 +1,110 @@
+"""What the last update left behind, turned into catalogued metrics only when somebody reads them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from worker.agents.gradients import GradientNorms
+from worker.replay.batch import Batch
+
+STATISTICS = ("mean", "std", "min", "max")
+DIMENSIONS = ("steering", "throttle")
+
+Named = list[tuple[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class CriticTrace:
+    """Of the last critic update: q and errors are [count, B], targets [B], features [B, F] or None."""
+
+    loss: torch.Tensor
+    q: torch.Tensor
+    targets: torch.Tensor
+    errors: torch.Tensor
+    norms: GradientNorms
+    features: torch.Tensor | None
+    batch: Batch
+
+    def metrics(self) -> Named:
+        """Device scalars by catalogue name."""
+        found = [("learner/critic_loss", self.loss)]
+        for number, (q, error) in enumerate(zip(self.q, self.errors, strict=True), 1):
+            found += _statistics(f"learner/q{number}", q)
+            found.append((f"learner/td_error_q{number}", error.abs().mean()))
+        found += _statistics("learner/target_q", self.targets)
+        found += _statistics("learner/reward", self.batch.rewards)
+        found.append(("learner/done_ratio", self.batch.terminations.mean()))
+        return found + _norms("critic", self.norms) + _feature_norm("critic", self.features)
+
+    def evidence(self) -> dict[str, NDArray[Any]]:
+        """The batch and what came of it, enough to do the update again."""
+        batch = self.batch
+        tensors = {
+            "critic_loss": self.loss,
+            "critic_gradient_norm": self.norms.total,
+            "q": self.q,
+            "targets": self.targets,
+            "actions": batch.actions,
+            "rewards": batch.rewards,
+            "terminations": batch.terminations,
+            **{f"observations.{name}": value for name, value in batch.observations.items()},
+            **{f"next_observations.{name}": v for name, v in batch.next_observations.items()},
+        }
+        return {"indices": batch.indices, **{k: v.cpu().numpy() for k, v in tensors.items()}}
+
+
+@dataclass(frozen=True)
+class ActorTrace:
+    """Of the last actor update: q is Q1(s, pi(s)) [B], actions pi(s) [B, A], features [B, F] or None."""
+
+    loss: torch.Tensor
+    q: torch.Tensor
+    actions: torch.Tensor
+    norms: GradientNorms
+    features: torch.Tensor | None
+
+    def metrics(self) -> Named:
+        """Device scalars by catalogue name."""
+        found = [("learner/actor_loss", self.loss), *_statistics("learner/actor_q", self.q)]
+        for name, column in zip(DIMENSIONS, self.actions.T, strict=False):
+            found.append((f"actions/policy_{name}_mean", column.mean()))
+            found.append((f"actions/policy_{name}_std", column.std(correction=0)))
+        return found + _norms("actor", self.norms) + _feature_norm("actor", self.features)
+
+    def evidence(self) -> dict[str, NDArray[Any]]:
+        tensors = {"actor_loss": self.loss, "actor_gradient_norm": self.norms.total}
+        return {name: value.cpu().numpy() for name, value in tensors.items()}
+
+
+def read(*traces: CriticTrace | ActorTrace | None) -> dict[str, float]:
+    """All metrics of the traces there are, fetched from the device at once."""
+    named = [pair for trace in traces if trace is not None for pair in trace.metrics()]
+    if not named:
+        return {}
+    values: Sequence[float] = torch.stack([value for _, value in named]).tolist()
+    return {name: value for (name, _), value in zip(named, values, strict=True)}
+
+
+def _statistics(prefix: str, values: torch.Tensor) -> Named:
+    found = (values.mean(), values.std(correction=0), values.amin(), values.amax())
+    return [(f"{prefix}_{name}", value) for name, value in zip(STATISTICS, found, strict=True)]
+
+
+def _norms(network: str, norms: GradientNorms) -> Named:
+    parts = {"": norms.total, "_head": norms.head}
+    if norms.encoder is not None:
+        parts["_encoder"] = norms.encoder
+    found = [(f"gradients/{network}_clip_ratio", norms.factor)]
+    for part, norm in parts.items():
+        found.append((f"gradients/{network}{part}_norm_before_clip", norm))
+        found.append((f"gradients/{network}{part}_norm_after_clip", norm * norms.factor))
+    return found
+
+
+def _feature_norm(network: str, features: torch.Tensor | None) -> Named:
+    if features is None:
+        return []
+    return [(f"features/{network}_norm", torch.linalg.vector_norm(features, dim=1).mean())]

@@ -1,0 +1,94 @@
+"""One gradient step: norms by module, clipping, the finite check, Adam."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from worker.agents.parameters import ParameterVector
+
+EPSILON = 1e-6  # of torch.nn.utils.clip_grad_norm_
+
+
+@dataclass(frozen=True)
+class GradientNorms:
+    """L2 norms before clipping and the factor clipping put on the gradient, as device scalars.
+
+    `encoder` is None for a network without one.
+    """
+
+    encoder: torch.Tensor | None
+    head: torch.Tensor
+    total: torch.Tensor
+    factor: torch.Tensor
+
+
+class Optimiser:
+    """Adam on a network's parameter vector with clipping by global norm; `max_norm` 0 does not clip.
+
+    A step whose loss or gradient is not finite leaves weights and moments untouched: Adam's kernel reads
+    `found_inf` on the device, so nothing waits for the device to find out.
+
+    Attributes:
+        broken: device scalar, 1 once any step was not finite; later steps are skipped too.
+    """
+
+    def __init__(self, network: nn.Module, learning_rate: float, max_norm: float) -> None:
+        self.vector = ParameterVector(network)
+        self.broken = torch.zeros((), device=self.vector.values.device)
+        self._max_norm = max_norm
+        self._leaf = self.vector.values
+        self._leaf.grad = self.vector.gradient
+        self._adam = torch.optim.Adam([self._leaf], lr=learning_rate, fused=True)
+        self._adam.found_inf = self.broken  # type: ignore[attr-defined]
+
+    @property
+    def learning_rate(self) -> float:
+        """As Adam holds it, not as configured."""
+        return float(self._adam.param_groups[0]["lr"])
+
+    def step(self, loss: torch.Tensor) -> GradientNorms:
+        """Descend `loss` once."""
+        self.vector.differentiate(loss)
+        norms = self._norms()
+        if self._max_norm:
+            self.vector.gradient.mul_(norms.factor)
+        finite = torch.isfinite(norms.total + loss.detach())
+        torch.maximum(self.broken, 1 - finite.float(), out=self.broken)
+        self._adam.step()
+        return norms
+
+    def _norms(self) -> GradientNorms:
+        head = _norm(self.vector.gradient_of("head"))
+        part = self.vector.gradient_of("encoder")
+        encoder = None if part is None else _norm(part)
+        total = head if encoder is None else torch.hypot(encoder, head)
+        if not self._max_norm:
+            return GradientNorms(encoder, head, total, torch.ones_like(total))
+        return GradientNorms(
+            encoder, head, total, torch.clamp(self._max_norm / (total + EPSILON), max=1)
+        )
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Adam's moments as vectors in the order of the parameters, and its step count."""
+        return {name: value.clone() for name, value in self._moments().items()}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        for name, value in self._moments().items():
+            value.copy_(state[name])
+        self.broken.zero_()
+
+    def _moments(self) -> dict[str, torch.Tensor]:
+        moments = self._adam.state[self._leaf]
+        if not moments:
+            # as torch.optim.Adam itself begins, so that a fresh optimiser can be saved and loaded
+            moments["step"] = torch.zeros((), device=self._leaf.device)
+            moments["exp_avg"] = torch.zeros_like(self._leaf)
+            moments["exp_avg_sq"] = torch.zeros_like(self._leaf)
+        return dict(moments)
+
+
+def _norm(gradient: torch.Tensor | None) -> torch.Tensor:
+    assert gradient is not None, "every network has a head"
+    norm: torch.Tensor = torch.linalg.vector_norm(gradient)
+    return norm

@@ -1,0 +1,211 @@
+"""TD3: twin delayed deep deterministic policy gradient (Fujimoto et al. 2018, arXiv 1802.09477)."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import nn
+
+from backend.runs.config import RunConfig
+from worker.agents.diagnostics import ActorTrace, CriticTrace, read
+from worker.agents.errors import NonFinite
+from worker.agents.gradients import Optimiser
+from worker.agents.networks import Actor, Critic
+from worker.agents.parameters import ParameterVector
+from worker.agents.threads import one_thread
+from worker.replay.batch import Batch, Observations
+
+
+class TD3:
+    """Actor, twin critics, their targets and optimisers.
+
+    Actor and critics own their encoders. The actor climbs Q1 of the critics' own features of the state,
+    held fixed, so its encoder learns through the action alone and cannot paint features the critics like.
+
+    `check_every_update` raises NonFinite at the update that caused it, at the price of waiting for the
+    device; otherwise broken updates are skipped on the device and `diagnostics()` raises. Weights stay
+    as they were before either way. By default it is on for CPUs.
+
+    Attributes:
+        updates: critic updates so far.
+        action_dim: A.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        observation_space: spaces.Dict,
+        action_space: spaces.Box,
+        check_every_update: bool | None = None,
+    ) -> None:
+        self.config = config
+        self.device = torch.device(resolve_device(config.device))
+        self.action_dim = int(np.prod(action_space.shape))
+        self.updates = 0
+        seeded = torch.Generator().manual_seed(config.seed)
+        self.actor = Actor(config, observation_space, self.action_dim, seeded).to(self.device)
+        self.critic = Critic(config, observation_space, self.action_dim, seeded).to(self.device)
+        self.target_actor = _frozen_copy(self.actor)
+        self.target_critic = _frozen_copy(self.critic)
+        self.actor_optimiser = Optimiser(
+            self.actor, config.actor_learning_rate, config.actor_max_grad_norm
+        )
+        self.critic_optimiser = Optimiser(
+            self.critic, config.critic_learning_rate, config.critic_max_grad_norm
+        )
+        self._target_actor_vector = ParameterVector(self.target_actor)
+        self._target_critic_vector = ParameterVector(self.target_critic)
+        self._noise = torch.Generator(self.device).manual_seed(config.seed)
+        on_cpu = self.device.type == "cpu"
+        self._check_every_update = on_cpu if check_every_update is None else check_every_update
+        self._critic_trace: CriticTrace | None = None
+        self._actor_trace: ActorTrace | None = None
+
+    def act(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """The policy's action [A] in [-1, 1] without noise. One thread: at batch 1 more only wait."""
+        with one_thread(), torch.inference_mode():
+            batch = {
+                name: torch.as_tensor(observation[name]).unsqueeze(0).to(self.device)
+                for name in self.actor.names
+            }
+            action: NDArray[np.float32] = self.actor(batch)[0].cpu().numpy()
+            return action
+
+    def update(self, batch: Batch) -> None:
+        """One step of Algorithm 1: the critics, and every `policy_delay`-th time actor and targets.
+
+        Raises:
+            NonFinite: before any weight changed, if checking every update.
+        """
+        batch = batch.to(self.device)
+        self.updates += 1
+        self._update_critic(batch)
+        if self.updates % self.config.policy_delay == 0:
+            self._update_actor(batch.observations)
+            self._target_critic_vector.follow(self.critic_optimiser.vector, self.config.tau)
+            self._target_actor_vector.follow(self.actor_optimiser.vector, self.config.tau)
+
+    def _update_critic(self, batch: Batch) -> None:
+        targets = self._targets(batch)
+        features = self.critic.encode(batch.observations)
+        state = self.critic.join(features, batch.observations)
+        q = self.critic.value(state, batch.actions)
+        errors = q - targets
+        # the critics' loss of Algorithm 1, summed over the critics
+        loss = errors.square().mean(1).sum()
+        norms = self.critic_optimiser.step(loss)
+        self._critic_trace = CriticTrace(
+            loss.detach(), q.detach(), targets, errors.detach(), norms, _detached(features), batch
+        )
+        if self._check_every_update:
+            self._check("critic", self.critic_optimiser)
+
+    @torch.no_grad()
+    def _targets(self, batch: Batch) -> torch.Tensor:
+        """y [B], equations 10 and 14: clipped double Q at a smoothed target action."""
+        config = self.config
+        actions = self.target_actor(batch.next_observations)
+        if config.target_policy_noise:
+            noise = torch.empty_like(actions).normal_(
+                0, config.target_policy_noise, generator=self._noise
+            )
+            actions = actions.add_(
+                noise.clamp_(-config.target_noise_clip, config.target_noise_clip)
+            ).clamp_(-1, 1)
+        q = self.target_critic(batch.next_observations, actions).amin(0)
+        # only a terminal state is worth nothing: a truncated episode bootstraps
+        continues = 1 - batch.terminations
+        targets: torch.Tensor = batch.rewards * config.reward_scale + config.gamma * continues * q
+        return targets
+
+    def _update_actor(self, observations: Observations) -> None:
+        features = self.actor.encode(observations)
+        actions = self.actor.act(features, observations)
+        with torch.no_grad():
+            state = self.critic.join(self.critic.encode(observations), observations)
+        q = self.critic.value1(state, actions)
+        # the deterministic policy gradient of Algorithm 1, with d Q1 / d theta through the action only
+        loss = -q.mean()
+        norms = self.actor_optimiser.step(loss)
+        self._actor_trace = ActorTrace(
+            loss.detach(), q.detach(), actions.detach(), norms, _detached(features)
+        )
+        if self._check_every_update:
+            self._check("actor", self.actor_optimiser)
+
+    def diagnostics(self) -> dict[str, float]:
+        """Catalogue names to values of the last update; the only place that waits for the device.
+
+        Raises:
+            NonFinite: if an update since the last call was not finite.
+        """
+        self._check("critic", self.critic_optimiser)
+        self._check("actor", self.actor_optimiser)
+        return {
+            "learner/updates": float(self.updates),
+            "learner/actor_learning_rate": self.actor_optimiser.learning_rate,
+            "learner/critic_learning_rate": self.critic_optimiser.learning_rate,
+            **read(self._critic_trace, self._actor_trace),
+        }
+
+    def _check(self, network: str, optimiser: Optimiser) -> None:
+        if optimiser.broken.item():
+            raise NonFinite(network, self.updates, self._evidence())
+
+    def _evidence(self) -> dict[str, NDArray[Any]]:
+        found: dict[str, NDArray[Any]] = {}
+        for trace in (self._critic_trace, self._actor_trace):
+            if trace is not None:
+                found.update(trace.evidence())
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything `update` depends on, copied."""
+        return {
+            "updates": self.updates,
+            "noise": self._noise.get_state(),
+            **{name: _copied(network.state_dict()) for name, network in self._networks().items()},
+            "actor_optimiser": self.actor_optimiser.state_dict(),
+            "critic_optimiser": self.critic_optimiser.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict()` was taken, exactly."""
+        self.updates = int(state["updates"])
+        self._noise.set_state(state["noise"])
+        for name, network in self._networks().items():
+            network.load_state_dict(state[name])
+        self.actor_optimiser.load_state_dict(state["actor_optimiser"])
+        self.critic_optimiser.load_state_dict(state["critic_optimiser"])
+        self._critic_trace = self._actor_trace = None
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {
+            "actor": self.actor,
+            "critic": self.critic,
+            "target_actor": self.target_actor,
+            "target_critic": self.target_critic,
+        }
+
+
+def resolve_device(name: str) -> str:
+    """`auto` is a GPU where there is one."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _frozen_copy(network: nn.Module) -> Any:
+    return copy.deepcopy(network).requires_grad_(False)
+
+
+def _detached(features: torch.Tensor | None) -> torch.Tensor | None:
+    return None if features is None else features.detach()
+
+
+def _copied(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}

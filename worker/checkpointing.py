@@ -1,0 +1,161 @@
+"""Save and load everything a trainer needs to go on exactly where it was."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+import safetensors.torch
+import torch
+from gymnasium import spaces
+
+from backend.checkpoints.files import (
+    CheckpointFiles,
+    Draft,
+    drafting,
+    read_file,
+    read_manifest,
+    unused_path,
+)
+from backend.runs.config import RunConfig
+from worker import trees
+from worker.replay.buffer import ReplayBuffer
+from worker.replay.regions import RegionView, SavedRegion
+
+STATE_FILE = "state.safetensors"
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself besides the state."""
+
+    config: RunConfig
+    kind: str
+    step: int
+    episode: int
+    updates: int
+    observation_space: spaces.Dict
+    action_dim: int
+
+
+@dataclass
+class TrainerState:
+    """State of each part as its `state_dict()` gives it; nested dicts of tensors, arrays and JSON values.
+
+    `progress` is the trainer's own: counters, best evaluation, the episode under way (its seed and the
+    actions so far, which replay it). Arrays come back from `load_checkpoint` as tensors.
+    """
+
+    agent: Tree
+    exploration: Tree
+    progress: Tree
+    rng: Tree = field(default_factory=dict)
+
+
+def save_checkpoint(
+    folder: Path, state: TrainerState, replay: ReplayBuffer, info: CheckpointInfo
+) -> CheckpointFiles:
+    """Write `folder/step-KIND`, whole or not at all, and durable when this returns.
+
+    Regions of the replay buffer that did not change since its last checkpoint are hard links to it.
+
+    Raises:
+        CheckpointError: the disk is full or fails; earlier checkpoints are whole.
+    """
+    path = unused_path(folder, f"step-{info.step:09d}-{info.kind}")
+    plain, tensors = trees.split(vars(state))
+    stored = replay.state()
+    written: list[tuple[RegionView, str]] = []
+    with drafting(path) as draft:
+        draft.write(STATE_FILE, safetensors.torch.save(tensors))
+        for view in stored.regions:
+            if not _link(draft, view):
+                entry = draft.write(view.region.name, safetensors.numpy.save(dict(view.arrays)))
+                written.append((view, entry.sha256))
+        contents = {**_describe(info), "state": plain, "replay": stored.counters}
+        total, sha256 = draft.seal(contents)
+    for view, digest in written:
+        view.region.saved = SavedRegion(path / view.region.name, digest, view.region.version)
+    return CheckpointFiles(path, total, sha256)
+
+
+def load_checkpoint(path: Path, replay: ReplayBuffer | None = None) -> TrainerState:
+    """The state saved at `path`; the buffer's contents go straight into `replay` if one is given.
+
+    Every file read is checked against its hash first.
+
+    Raises:
+        CheckpointDamaged: with the name of the file at fault.
+    """
+    manifest = read_manifest(path)
+    data = read_file(path, STATE_FILE, manifest["files"][STATE_FILE])
+    state = TrainerState(**trees.join(manifest["state"], safetensors.torch.load(data)))
+    if replay is not None:
+        for name, entry in manifest["files"].items():
+            if name != STATE_FILE:
+                arrays = safetensors.numpy.load(read_file(path, name, entry))
+                replay.load_region(name, arrays, SavedRegion(path / name, entry["sha256"], 0))
+        replay.load_counters(manifest["replay"])
+    return state
+
+
+def capture_rng() -> Tree:
+    """States of the global generators of python, numpy and torch."""
+    _, words, position, has_gauss, cached = np.random.get_state(legacy=True)
+    kind, internal, gauss = random.getstate()
+    captured: Tree = {
+        "python": {"version": kind, "words": list(internal), "gauss": gauss},
+        "numpy": {
+            "words": np.asarray(words),
+            "position": position,
+            "has_gauss": has_gauss,
+            "cached": cached,
+        },
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        captured["cuda"] = torch.cuda.get_rng_state()
+    return captured
+
+
+def restore_rng(state: Mapping[str, Any]) -> None:
+    """Set the global generators back to a captured state."""
+    python, legacy = state["python"], state["numpy"]
+    random.setstate((python["version"], tuple(python["words"]), python["gauss"]))
+    words = np.asarray(legacy["words"])
+    np.random.set_state(
+        ("MT19937", words, legacy["position"], legacy["has_gauss"], legacy["cached"])
+    )
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+
+
+def _link(draft: Draft, view: RegionView) -> bool:
+    saved = view.region.saved
+    if saved is None or not view.region.is_saved:
+        return False
+    return draft.link(view.region.name, saved.path, saved.sha256)
+
+
+def _describe(info: CheckpointInfo) -> Tree:
+    return {
+        "pitwall": version("pitwall"),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "kind": info.kind,
+        "step": info.step,
+        "episode": info.episode,
+        "updates": info.updates,
+        "config": info.config.model_dump(mode="json"),
+        "config_hash": info.config.hash,
+        "observation_shapes": {
+            name: list(space.shape or ()) for name, space in info.observation_space.spaces.items()
+        },
+        "action_dim": info.action_dim,
+    }

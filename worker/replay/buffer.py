@@ -1,0 +1,249 @@
+"""Replay memory: every observation once, frame stacks by index, on a memory-mapped file if it has images."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from backend.errors import PitwallError
+from worker.replay.batch import Batch
+from worker.replay.regions import Arrays, Region, RegionView, SavedRegion
+from worker.replay.slots import SlotQueue
+
+IMAGE = "image"
+REGION_BYTES = 8 * 2**20
+SPARE_SHARE = 64  # an episode takes one slot more than it has transitions
+
+Observation = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ReplayState:
+    """A buffer's counters, as JSON can hold them, and views of the regions in use."""
+
+    counters: dict[str, Any]
+    regions: list[RegionView]
+
+
+class ReplayTooLarge(PitwallError):
+    """The disk cannot hold the configured buffer."""
+
+    status = 507
+    title = "Replay buffer too large"
+
+
+class ReplayBuffer:
+    """The last `capacity` transitions, sampled uniformly with replacement.
+
+    A slot holds one observation and, if a transition starts there, its action, reward and end. The next
+    observation is the next slot's, and of an image stack only the newest frame is kept: an 84x84 stack of
+    four costs 7.3 kB a transition instead of 56 kB. Stacks of an episode's first slots repeat its first
+    frame, as the environment does at reset. Episodes shorter than 64 steps fill the spare slots, and then
+    slightly fewer transitions than `capacity` are held.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        observation_space: spaces.Dict,
+        action_dim: int,
+        seed: int = 0,
+        folder: Path | None = None,
+    ) -> None:
+        """`folder` is where the frames' file goes; it has no name and vanishes with the process."""
+        image = observation_space.spaces.get(IMAGE)
+        self._stack = image.shape[0] if image is not None and image.shape else 0
+        size = capacity + capacity // SPARE_SHARE + max(self._stack, 1) + 1
+        self._queue = SlotQueue(size, capacity)
+        self._fields = [name for name in observation_space.spaces if name != IMAGE]
+        self._arrays = _allocate(size, observation_space, self._fields, action_dim)
+        if image is not None and image.shape:
+            self._arrays[IMAGE] = _map_frames(size, image.shape[1:], folder)
+        self._tensors = {name: torch.from_numpy(array) for name, array in self._arrays.items()}
+        self._regions = _cut(size, sum(array[0].nbytes for array in self._arrays.values()))
+        self._region_slots = self._regions[0].end
+        self._generator = np.random.default_rng([seed, 2])
+        self._open = False
+
+    def __len__(self) -> int:
+        return self._queue.count
+
+    @property
+    def capacity(self) -> int:
+        return self._queue.capacity
+
+    @property
+    def bytes(self) -> int:
+        """Of memory and mapped file, allocated for the full buffer."""
+        return self._queue.bytes + sum(array.nbytes for array in self._arrays.values())
+
+    def add(
+        self,
+        observation: Observation,
+        action: NDArray[np.float32],
+        reward: float,
+        next_observation: Observation,
+        terminated: bool,
+        truncated: bool,
+    ) -> None:
+        """Store one transition; `observation` is the `next_observation` before, or an episode's first."""
+        if not (self._open and self._continues(observation)):
+            self._append(observation, age=0)
+        start = self._queue.head - 1
+        place = start % self._queue.size
+        age = int(self._arrays["age"][place])
+        self._arrays["action"][place] = action
+        self._arrays["reward"][place] = reward
+        self._arrays["terminated"][place] = terminated
+        self._arrays["linked"][place] = True
+        self._touch(place)
+        self._append(next_observation, age + 1)
+        self._queue.link(start, min(age, max(self._stack - 1, 0)))
+        self._open = not (terminated or truncated)
+
+    def sample(self, batch_size: int) -> Batch:
+        """`batch_size` transitions, uniform with replacement."""
+        order = self._generator.integers(0, len(self), batch_size)
+        starts = self._queue.starts(order)
+        here = torch.from_numpy(starts % self._queue.size)
+        there = torch.from_numpy((starts + 1) % self._queue.size)
+        observations = {name: self._tensors[name][here] for name in self._fields}
+        next_observations = {name: self._tensors[name][there] for name in self._fields}
+        if self._stack:
+            frames = self._frames(starts)
+            observations[IMAGE], next_observations[IMAGE] = frames[:, :-1], frames[:, 1:]
+        return Batch(
+            observations,
+            self._tensors["action"][here],
+            self._tensors["reward"][here],
+            next_observations,
+            self._tensors["terminated"][here].float(),
+            starts,
+        )
+
+    def _frames(self, starts: NDArray[np.int64]) -> torch.Tensor:
+        """[B, stack + 1, H, W]: the frames of s and the newest of s'."""
+        size = self._queue.size
+        age = self._arrays["age"][starts % size].astype(np.int64)
+        back = np.minimum(np.arange(self._stack - 1, -1, -1), age[:, None])
+        numbers = np.concatenate([starts[:, None] - back, starts[:, None] + 1], axis=1)
+        flat = torch.from_numpy((numbers % size).reshape(-1))
+        # index_select copies whole rows; indexing with a 2-D index is thirty times slower on uint8
+        frames = self._tensors[IMAGE].index_select(0, flat)
+        return frames.view(len(starts), self._stack + 1, *frames.shape[1:])
+
+    def _append(self, observation: Observation, age: int) -> None:
+        place = self._queue.append() % self._queue.size
+        for name in self._fields:
+            self._arrays[name][place] = observation[name]
+        if self._stack:
+            self._arrays[IMAGE][place] = observation[IMAGE][-1]
+        # beyond the stack the age no longer matters
+        self._arrays["age"][place] = min(age, 255)
+        self._arrays["linked"][place] = False
+        self._touch(place)
+
+    def _continues(self, observation: Observation) -> bool:
+        place = (self._queue.head - 1) % self._queue.size
+        return all(
+            np.array_equal(self._arrays[name][place], observation[name].astype(np.float32))
+            for name in self._fields
+        )
+
+    def _touch(self, place: int) -> None:
+        self._regions[place // self._region_slots].version += 1
+
+    def state(self) -> ReplayState:
+        """Counters and views of what was ever written; save before adding more."""
+        used = min(self._queue.head, self._queue.size)
+        oldest = int(self._queue.starts(np.zeros(1, np.int64))[0]) if len(self) else 0
+        counters = {
+            "head": self._queue.head,
+            "count": len(self),
+            "oldest": oldest,
+            "open": self._open,
+            "size": self._queue.size,
+            "generator": self._generator.bit_generator.state,
+        }
+        views = [
+            RegionView(region, self._slices(region.begin, min(region.end, used)))
+            for region in self._regions
+            if region.begin < used
+        ]
+        return ReplayState(counters, views)
+
+    def _slices(self, begin: int, end: int) -> Arrays:
+        return {name: array[begin:end] for name, array in self._arrays.items()}
+
+    def load_region(self, name: str, arrays: Arrays, saved: SavedRegion) -> None:
+        """Put back one region as `state()` gave it."""
+        region = next(region for region in self._regions if region.name == name)
+        for field, values in arrays.items():
+            self._arrays[field][region.begin : region.begin + len(values)] = values
+        region.version = saved.version
+        region.saved = saved
+
+    def load_counters(self, counters: Mapping[str, Any]) -> None:
+        """Put back the counters, after all regions."""
+        size = self._queue.size
+        if counters["size"] != size:
+            raise ValueError(
+                f"the saved buffer has {counters['size']} slots, this one {size}: "
+                "resume with the buffer_size it was saved with"
+            )
+        self._queue = SlotQueue(size, self.capacity)
+        self._queue.head = counters["head"]
+        for start in range(counters["oldest"], counters["head"]):
+            if self._arrays["linked"][start % size]:
+                age = int(self._arrays["age"][start % size])
+                self._queue.link(start, min(age, max(self._stack - 1, 0)))
+        self._open = counters["open"]
+        self._generator.bit_generator.state = counters["generator"]
+
+
+def _allocate(
+    size: int, space: spaces.Dict, fields: list[str], action_dim: int
+) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.zeros((size, *(space[name].shape or ())), np.float32) for name in fields
+    }
+    return arrays | {
+        "action": np.zeros((size, action_dim), np.float32),
+        "reward": np.zeros(size, np.float32),
+        "terminated": np.zeros(size, np.bool_),
+        "linked": np.zeros(size, np.bool_),
+        "age": np.zeros(size, np.uint8),
+    }
+
+
+def _map_frames(size: int, shape: tuple[int, ...], folder: Path | None) -> NDArray[np.uint8]:
+    """Frames in a file the system may page out; unlinked at once, so nothing is left behind.
+
+    Its blocks are reserved here: a disk that fills up under a mapping kills the process without a word.
+    """
+    needed = size * math.prod(shape)
+    with TemporaryFile(dir=folder, prefix="replay-") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, needed)
+        except OSError as error:
+            raise ReplayTooLarge(
+                f"the replay buffer needs {needed / 1e9:.1f} GB of disk: {error.strerror}; "
+                "lower buffer_size or free space"
+            ) from error
+        return np.memmap(file, np.uint8, "r+", shape=(size, *shape))
+
+
+def _cut(size: int, slot_bytes: int) -> list[Region]:
+    slots = max(1, min(size, REGION_BYTES // slot_bytes))
+    return [
+        Region(f"replay-{begin // slots:05d}.safetensors", begin, min(begin + slots, size))
+        for begin in range(0, size, slots)
+    ]
