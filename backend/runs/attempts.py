@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from backend.checkpoints import service as checkpoints
 from backend.checkpoints.models import Checkpoint
-from backend.errors import FencedOff, NoSimulator
+from backend.errors import FencedOff, IllegalTransition, NoSimulator
 from backend.runs.commands import complete_rollbacks, expire_commands, open_commands
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run, Segment
@@ -133,6 +133,8 @@ def owned(session: Session, run_id: int, token: str) -> Run:
 def mark_running(session: Session, run_id: int, token: str, now: float) -> Run:
     """Checkpoint loaded, simulator connected, pre-flight passed: training begins."""
     run = owned(session, run_id, token)
+    if run.state == RunState.STOPPING:
+        raise IllegalTransition(f"run {run_id} is stopping, it cannot begin to train")
     run.state, run.heartbeat_at = RunState.RUNNING, now
     run.started_at = run.started_at or now
     return run
@@ -228,6 +230,9 @@ def retire_checkpoints(
 
 def finish(session: Session, run_id: int, token: str, now: float) -> Run:
     """The planned steps are done."""
+    run = get_run(session, run_id)
+    if run.token == token and run.state == RunState.STARTING:
+        raise IllegalTransition(f"run {run_id} is starting, it cannot have finished")
     return _end(session, run_id, token, RunState.FINISHED, "all planned steps are done", now)
 
 

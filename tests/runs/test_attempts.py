@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from backend.database import Database
-from backend.errors import FencedOff, NoSimulator
+from backend.errors import FencedOff, IllegalTransition, NoSimulator
 from backend.runs import attempts, service
 from backend.runs.attempts import Claim
 from backend.runs.config import parse_config
@@ -204,6 +204,7 @@ def test_every_way_out_releases_the_simulator(database: Database) -> None:
         with database.write() as session:
             run = service.create_run(session, "", "quickstart", parse_config("quickstart"), NOW)
             claim = claimed(session, run.id)
+            attempts.mark_running(session, run.id, claim.token, NOW)
             assert fleet.leased(session, run.id, claim.token) is not None
             leave(session, claim)
             assert fleet.leased(session, run.id, claim.token) is None
@@ -216,3 +217,15 @@ def test_progress_tells_the_trainer_what_people_want(database: Database, running
     with database.write() as session:
         run = attempts.record_progress(session, run_id, token, 7, 1, 3, 50.0, NOW + 1)
         assert (run.step, run.desired, run.heartbeat_at) == (7, Desired.HALT, NOW + 1)
+
+
+def test_a_run_goes_through_its_states_in_order(database: Database) -> None:
+    with database.write() as session:
+        claim = claimed(session, new_run(session).id)
+        owner = (session, claim.run_id, claim.token)
+        with pytest.raises(IllegalTransition, match="is starting, it cannot have finished"):
+            attempts.finish(*owner, NOW)
+        attempts.mark_running(*owner, NOW)
+        attempts.mark_stopping(*owner, NOW)
+        with pytest.raises(IllegalTransition, match="is stopping, it cannot begin to train"):
+            attempts.mark_running(*owner, NOW)
