@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from backend.gates.storable import storable
 from backend.metrics.columns import Columns
 from backend.rules.moment import UNREAD, Point, Timeline
 from backend.rules.presets import RulePreset
@@ -60,4 +61,4 @@ def rule_document(result: RuleResult) -> dict[str, Any]:
     fields = asdict(result)
     first = {"warning": fields.pop("first_warning"), "critical": fields.pop("first_critical")}
     fields["state"], fields["action"] = result.state.value, result.action.value
-    return {**fields, "first": first}
+    return {**storable(fields), "first": first}

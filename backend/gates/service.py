@@ -1,9 +1,7 @@
 """Judgements stored and read: where every rule stands, what flipped, what people accepted."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +9,7 @@ from sqlalchemy.orm import Session
 from backend.errors import IllegalTransition, InvalidConfig, NotFound
 from backend.gates.engine import Judgement
 from backend.gates.models import Acceptance, Flip, RuleStatus
+from backend.gates.storable import storable
 from backend.rules import rule as rules
 from backend.rules.rule import RuleResult, RuleState
 from backend.rules.verdict import Verdict
@@ -67,24 +66,15 @@ def _update(status: RuleStatus, result: RuleResult, position: int) -> None:
     status.position = position
     status.title = result.title
     status.state = result.state
-    status.value = _storable(result.value)
-    status.threshold = _storable(result.threshold)
+    status.value = storable(result.value)
+    status.threshold = storable(result.threshold)
     status.since_step = result.since_step
     status.first_warning = result.first_warning
     status.first_critical = result.first_critical
     status.can_fire = result.can_fire
     status.reason = result.reason
     status.action = result.action
-    status.evidence = _storable(dict(result.evidence))
-
-
-def _storable(value: Any) -> Any:
-    """Neither JSON nor its readers know numbers that are not finite; the reason still names them."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _storable(item) for key, item in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
+    status.evidence = storable(dict(result.evidence))
 
 
 def _bridges(run: Run, stored: dict[str, RuleStatus], judgement: Judgement) -> Iterable[rules.Flip]:
@@ -109,7 +99,7 @@ def _append(
     flip: rules.Flip,
     now: float,
 ) -> None:
-    row = Flip(run_id=run_id, segment_id=segment_id, at=now, **_storable(asdict(flip)))
+    row = Flip(run_id=run_id, segment_id=segment_id, at=now, **storable(asdict(flip)))
     row.preset, row.preset_version = judgement.preset, judgement.preset_version
     session.add(row)
     alerts = (RuleState.WARNING, RuleState.CRITICAL)

@@ -44,10 +44,12 @@ class Judge:
         self.returns, self.rules = preset.rules(facts)
         self.verdict = Verdict.TOO_EARLY
         self.since_step = 0
+        self.step = 0
         self.history: list[Turn] = []
 
     def advance(self, moment: Moment) -> list[Flip]:
         """Look at one moment; the flips of rules, then that of the verdict."""
+        self.step = max(self.step, moment.step)
         self.returns.advance(moment)
         flips = [flip for rule in self.rules if (flip := rule.advance(moment))]
         if not flips and self.history and self.verdict is not Verdict.TOO_EARLY:
@@ -150,8 +152,3 @@ def _short(steps: int) -> str:
         if steps >= unit and steps % (unit // 10) == 0:
             return f"{steps / unit:g}{letter}"
     return f"{steps:,}"
-
-
-def replay(judge: Judge, moments: Iterable[Moment]) -> list[Flip]:
-    """Every flip of a stored run."""
-    return [flip for moment in moments for flip in judge.advance(moment)]

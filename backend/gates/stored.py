@@ -1,0 +1,106 @@
+"""Judging runs out of the database: warm starts, verdicts of any step, and backtests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from backend.gates.engine import GateEngine
+from backend.gates.facts import facts_of
+from backend.gates.presets import load_preset
+from backend.gates.replay import document, judge_series, points_of
+from backend.metrics.store import Columns, list_metrics, read_points
+from backend.rules.moment import UNREAD
+from backend.rules.presets import RulePreset
+from backend.rules.verdict import Judge
+from backend.runs.config import RunConfig
+from backend.runs.models import Run
+from backend.runs.service import get_run
+
+DEFAULT_PRESET = "behavioural"
+
+
+def rule_series(session: Session, run_id: int, preset: RulePreset) -> dict[str, Columns]:
+    """Every metric a rule may read, along the run's lineage."""
+    metrics = [
+        metric
+        for metric in list_metrics(session, run_id)
+        if metric in preset.watched or not metric.startswith(UNREAD)
+    ]
+    return {metric: read_points(session, run_id, metric) for metric in metrics}
+
+
+def warm_engine(session: Session, run_id: int, config: RunConfig) -> GateEngine:
+    """The engine for a new attempt, having seen what the run's lineage stored before it.
+
+    Raises:
+        NotFound: the run or the preset its config names does not exist.
+    """
+    preset = load_preset(session, config.rules)
+    engine = GateEngine.for_config(config, preset)
+    engine.warm_up(points_of(rule_series(session, run_id, preset), preset.watched))
+    return engine
+
+
+def judge_run(
+    session: Session, run_id: int, preset: str | None = None, at: int | None = None
+) -> Judge:
+    """A stored run judged as its worker judged it; by its own preset unless one is named.
+
+    Raises:
+        NotFound: the run or the preset does not exist.
+    """
+    run = get_run(session, run_id)
+    rules = load_preset(session, preset or preset_of(run))
+    return judge_series(rule_series(session, run_id, rules), facts_of(run), rules, at)
+
+
+def preset_of(run: Run) -> str:
+    return str(run.config.get("rules", DEFAULT_PRESET))
+
+
+def verdict_document(
+    session: Session, run_id: int, preset: str | None = None, at: int | None = None
+) -> dict[str, Any]:
+    """What `pitwall verdict` prints: the verdict at step `at` or at the end, its history, every rule.
+
+    Raises:
+        NotFound: the run or the preset does not exist.
+    """
+    run = get_run(session, run_id)
+    judge = judge_run(session, run_id, preset, at)
+    step = judge.step if at is None else min(at, judge.step)
+    return {"run": {"id": run.id, "name": run.name}, **document(judge, step)}
+
+
+def backtest(session: Session, run_ids: Sequence[int], preset: str) -> dict[str, Any]:
+    """Where each rule would have fired on each run, and how many steps a halt there would have saved.
+
+    Raises:
+        NotFound: a run or the preset does not exist.
+    """
+    return {"preset": preset, "runs": [_backtest(session, run_id, preset) for run_id in run_ids]}
+
+
+def _backtest(session: Session, run_id: int, preset: str) -> dict[str, Any]:
+    run = get_run(session, run_id)
+    judge = judge_run(session, run_id, preset)
+    no_go = next((turn.step for turn in judge.history if turn.verdict == "no-go"), None)
+    return {
+        "run": {"id": run.id, "name": run.name},
+        "verdict": judge.verdict.value,
+        "last_step": judge.step,
+        "no_go_from": no_go,
+        "steps_saved": None if no_go is None else judge.step - no_go,
+        "rules": {
+            result.name: {
+                "warning": result.first_warning,
+                "critical": result.first_critical,
+                "can_fire": result.can_fire,
+                "steps_saved": (
+                    None if result.first_critical is None else judge.step - result.first_critical
+                ),
+            }
+            for result in judge.results()
+        },
+    }
