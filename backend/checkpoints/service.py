@@ -6,10 +6,9 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from backend.checkpoints.kinds import CheckpointKind
 from backend.checkpoints.models import Checkpoint
 from backend.errors import NotFound
-
-ROLLING_KINDS = ("interval", "best", "alert", "drain")
 
 
 def list_checkpoints(
@@ -72,7 +71,7 @@ def apply_retention(
     rolling = [
         c
         for c in list_checkpoints(session, run_id)
-        if c.kind in ROLLING_KINDS and not c.is_best and not c.pinned
+        if CheckpointKind(c.kind).is_rolling and not c.is_best and not c.pinned
     ]
     retired = [c for c in rolling[keep:] if c.id not in protected]
     for checkpoint in retired:
