@@ -165,6 +165,41 @@ def doctor(
     _become("worker.conformance", Settings(), carla, *(["--json"] if as_json else []))
 
 
+@app.command()
+def evaluate(
+    policy: Annotated[str, typer.Option(help="pid-pursuit, random, or a checkpoint's folder")],
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes driven")] = 20,
+    preset: Annotated[
+        str, typer.Option(help="Task of a policy without a checkpoint")
+    ] = "quickstart",
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, a key of the configuration")
+    ] = None,
+    carla: Annotated[
+        str | None, typer.Option(help="CARLA server as HOST:PORT; else an embedded one")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Drive a policy without noise over the episodes every evaluation uses."""
+    from backend.runs.config import parse_config
+    from worker.trial import PID_PURSUIT, RANDOM, config_of_checkpoint, evaluate_policy
+
+    overrides = _overrides(assignments or [])
+    if policy in (PID_PURSUIT, RANDOM):
+        config = parse_config(preset, overrides)
+    else:
+        trained = config_of_checkpoint(Path(policy)).model_dump(mode="json")
+        config = parse_config(preset, {**trained, **overrides})
+    result = evaluate_policy(_settings(data, carla=carla), policy, config, episodes)
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        for name, value in result.items():
+            if name != "records":
+                typer.echo(f"{name:<20} {value}")
+
+
 def _settings(data: Path | None, **given: Any) -> Settings:
     """Settings of the environment, with what the command line gives on top."""
     values = {"data": data, **given}

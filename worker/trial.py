@@ -1,0 +1,96 @@
+"""`pitwall evaluate`: one policy over fixed episodes, outside any run."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from gymnasium import Env, spaces
+
+from backend.checkpoints.files import read_manifest
+from backend.errors import PitwallError
+from backend.runs.config import RunConfig
+from backend.settings import Settings
+from worker.agents import make_agent
+from worker.baselines.pid_pursuit import PidPursuit
+from worker.checkpointing import load_checkpoint
+from worker.environment.connection import TICK_SECONDS, SimulatorAddress
+from worker.environment.factory import make_environment
+from worker.evaluation import Evaluation, Policy, evaluate, random_policy
+from worker.probe import free_port
+from worker.seeding import Stream, episode_seed
+from worker.simulators import EMBEDDED, parse_addresses, start_server
+
+PID_PURSUIT, RANDOM = "pid-pursuit", "random"
+
+
+def config_of_checkpoint(path: Path) -> RunConfig:
+    """The configuration a checkpoint was trained with.
+
+    Raises:
+        CheckpointDamaged: no whole checkpoint lies there.
+    """
+    return RunConfig.model_validate(read_manifest(path)["config"])
+
+
+def evaluate_policy(
+    settings: Settings, policy: str, config: RunConfig, episodes: int
+) -> dict[str, Any]:
+    """Drive `policy` (pid-pursuit, random, or a checkpoint's folder) and return what it reached.
+
+    The episodes are those of the run's own evaluations, all of them, without screening.
+    """
+    with _simulator(settings, config) as address, closing(make_environment(config, address)) as env:
+        seeds = [episode_seed(config.seed, Stream.EVALUATION, i) for i in range(episodes)]
+        return _document(policy, evaluate(env, _policy(policy, config, env), seeds))
+
+
+@contextmanager
+def _simulator(settings: Settings, config: RunConfig) -> Iterator[SimulatorAddress | None]:
+    """The first server the settings name, or an embedded one for as long as this lasts."""
+    if not config.is_carla:
+        yield None
+    elif settings.carla:
+        host, port = parse_addresses(settings.carla)[0]
+        yield SimulatorAddress(host, port, free_port())
+    else:
+        server = start_server(EMBEDDED, settings.logs_folder / "simulator.log")
+        try:
+            yield SimulatorAddress(server.host, server.port, free_port())
+        finally:
+            server.kill()
+
+
+def _policy(name: str, config: RunConfig, env: Env[Any, Any]) -> Policy:
+    observation_space, action_space = env.observation_space, env.action_space
+    assert isinstance(observation_space, spaces.Dict)
+    assert isinstance(action_space, spaces.Box)
+    if name == RANDOM:
+        return random_policy(action_space, config.seed)
+    if name == PID_PURSUIT:
+        if not config.is_carla:
+            raise PitwallError(f"{PID_PURSUIT} drives cars: {config.environment} has none")
+        return PidPursuit(decision_seconds=config.ticks_per_decision * TICK_SECONDS)
+    agent = make_agent(config, observation_space, action_space)
+    agent.load_state_dict(load_checkpoint(Path(name)).agent)
+    return agent.act
+
+
+def _document(policy: str, evaluation: Evaluation) -> dict[str, Any]:
+    low, high = evaluation.success_interval
+    return {
+        "policy": policy,
+        "episodes": len(evaluation.episodes),
+        "success_rate": evaluation.success_rate,
+        "success_interval": [low, high],
+        "return_mean": evaluation.return_mean,
+        "return_std": evaluation.return_std,
+        "collisions_per_km": evaluation.collisions_per_km,
+        "completion_seconds": evaluation.completion_seconds,
+        "means": {
+            name: evaluation.mean(name)
+            for name in ("route_percent", "mean_speed", "lateral_error", "heading_error", "jerk")
+        }
+        | {"min_ttc": evaluation.mean("min_ttc")},
+        "records": list(evaluation.episodes),
+    }
