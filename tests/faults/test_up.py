@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Start, command_of, is_alive
+from tests.product import Start, command_of, is_alive
 from tests.workers.conftest import until
 
 pytestmark = pytest.mark.end_to_end

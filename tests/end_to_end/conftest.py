@@ -1,0 +1,5 @@
+"""End-to-end tests start the whole product."""
+
+from tests.product import start
+
+__all__ = ["start"]

@@ -1,0 +1,64 @@
+"""The command line: what it says when all is well, and when it is not."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from backend.database import Database
+from backend.models import Base
+from backend.runs.config import parse_config
+from backend.runs.service import create_run
+
+
+def pitwall(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "backend.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_help_names_the_commands_within_two_seconds() -> None:
+    began = time.monotonic()
+    shown = pitwall("--help")
+    assert time.monotonic() - began < 2
+    assert shown.returncode == 0
+    for command in ("up", "train", "simulator", "runs", "serve", "worker", "doctor", "evaluate"):
+        assert f" {command} " in shown.stdout
+
+
+def test_runs_are_listed_as_json_and_as_text(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'pitwall.db'}")
+    Base.metadata.create_all(database.engine)
+    with database.write() as session:
+        create_run(session, "mine", "quickstart", parse_config("quickstart"), 0.0)
+    database.close()
+    (run,) = json.loads(pitwall("runs", "--json", "--data", str(tmp_path)).stdout)
+    assert (run["id"], run["name"], run["state"], run["total_steps"]) == (
+        1,
+        "mine",
+        "queued",
+        30000,
+    )
+    assert "mine" in pitwall("runs", "--data", str(tmp_path)).stdout
+
+
+def test_a_folder_without_data_is_named_with_the_remedy(tmp_path: Path) -> None:
+    shown = pitwall("runs", "--data", str(tmp_path / "nothing"))
+    assert shown.returncode == 1
+    assert "there is no Pitwall data in" in shown.stderr
+    assert "--data" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_wrong_configuration_is_refused_by_field_before_anything_is_made(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for option, problem in (
+        ("gamma=2", "gamma"),
+        ("nonsense=1", "'nonsense' is not a configuration key"),
+        ("nonsense", "write key=value"),
+    ):
+        shown = pitwall("train", "--preset", "quickstart", "--set", option, "--data", str(data))
+        assert shown.returncode == 1
+        assert problem in shown.stderr
+    assert not data.exists()
+    assert "choose one of quickstart" in pitwall("train", "--preset", "nope").stderr
