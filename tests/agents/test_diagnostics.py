@@ -1,0 +1,127 @@
+"""What an agent says of its last update, and how it stops at a number that is none."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from backend.metrics.catalog import CATALOG
+from tests.agents.samples import actions, agent, batch, config, space
+from worker.agents import TD3, NonFinite
+
+
+def owned(name: str) -> bool:
+    """Metrics the agent answers for; the loop logs the rest of these groups."""
+    loop = ("learner/exploration_noise", "learner/updates_per_step")
+    return name not in loop and name.startswith(
+        ("learner/", "gradients/", "features/", "actions/policy_")
+    )
+
+
+def test_every_catalogued_metric_of_the_learner_is_there_for_images() -> None:
+    learner = agent(actor_input="image", encoder="small", policy_delay=1)
+    learner.update(batch(images=True))
+    assert set(learner.diagnostics()) == {name for name in CATALOG if owned(name)}
+
+
+def test_networks_without_an_encoder_say_nothing_of_one() -> None:
+    learner = agent(policy_delay=1)
+    learner.update(batch())
+    names = set(learner.diagnostics())
+    assert names == {
+        name for name in CATALOG if owned(name) and "encoder" not in name and "feature" not in name
+    }
+
+
+def test_a_privileged_critic_has_no_encoder_and_the_actor_has() -> None:
+    learner = agent(actor_input="image", critic_input="vector", encoder="small", policy_delay=1)
+    learner.update(batch(images=True))
+    seen = learner.diagnostics()
+    assert seen["gradients/actor_encoder_norm_before_clip"] > 0
+    assert "gradients/critic_encoder_norm_before_clip" not in seen
+
+
+def test_before_the_first_update_only_the_settings_are_known() -> None:
+    assert set(agent().diagnostics()) == {
+        "learner/updates", "learner/actor_learning_rate", "learner/critic_learning_rate"
+    }  # fmt: skip
+
+
+def test_values_are_those_of_the_last_update() -> None:
+    learner = agent(critic_learning_rate=0.002, critic_max_grad_norm=0.5)
+    sample = batch()
+    q = learner.critic(sample.observations, sample.actions).detach()
+    learner.update(sample)
+    seen = learner.diagnostics()
+    assert seen["learner/q2_mean"] == pytest.approx(q[1].mean().item(), abs=1e-6)
+    assert seen["learner/q1_std"] == pytest.approx(q[0].std(correction=0).item(), abs=1e-6)
+    assert seen["learner/reward_max"] == sample.rewards.max()
+    assert seen["learner/critic_learning_rate"] == 0.002
+    assert seen["learner/updates"] == 1
+    before = seen["gradients/critic_norm_before_clip"]
+    assert seen["gradients/critic_norm_after_clip"] == pytest.approx(min(before, 0.5), rel=1e-4)
+    assert seen["gradients/critic_clip_ratio"] == pytest.approx(min(1, 0.5 / before), rel=1e-4)
+
+
+def test_module_norms_add_up_to_the_global_norm() -> None:
+    learner = agent(actor_input="image", encoder="small")
+    learner.update(batch(images=True))
+    seen = learner.diagnostics()
+    encoder, head, total = (
+        seen[f"gradients/critic{part}_norm_before_clip"] for part in ("_encoder", "_head", "")
+    )
+    assert np.hypot(encoder, head) == pytest.approx(total, rel=1e-5)
+    clipped = learner.critic_optimiser.vector.gradient.norm().item()
+    assert clipped == pytest.approx(seen["gradients/critic_norm_after_clip"], rel=1e-5)
+
+
+def spoilt() -> torch.Tensor:
+    rewards = batch().rewards
+    rewards[3] = torch.nan
+    return rewards
+
+
+def weights(learner: TD3) -> torch.Tensor:
+    return torch.cat([
+        learner.actor_optimiser.vector.values, learner.critic_optimiser.vector.values
+    ])  # fmt: skip
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_with_its_evidence() -> None:
+    learner = agent(policy_delay=1)
+    learner.update(batch())
+    before, moments = weights(learner).clone(), learner.critic_optimiser.state_dict()
+    bad = dataclasses.replace(batch(), rewards=spoilt(), indices=np.arange(100, 108))
+    with pytest.raises(
+        NonFinite, match="critic's loss or gradient is not finite at update 2"
+    ) as it:
+        learner.update(bad)
+    assert torch.equal(weights(learner), before)
+    after = learner.critic_optimiser.state_dict()
+    assert all(torch.equal(after[name], moments[name]) for name in moments)
+    evidence = it.value.evidence
+    assert np.isnan(evidence["critic_loss"])
+    assert np.isnan(evidence["rewards"][3])
+    assert evidence["indices"][3] == 103
+    assert {"observations.vector", "next_observations.vector", "q", "targets"} <= set(evidence)
+
+
+def test_without_waiting_a_broken_update_changes_nothing_and_is_told_at_the_next_reading() -> None:
+    learner = TD3(config(policy_delay=1), space(), actions(), check_every_update=False)
+    learner.update(batch())
+    before = weights(learner).clone()
+    learner.update(dataclasses.replace(batch(), rewards=spoilt()))
+    learner.update(batch())
+    critic = learner.critic_optimiser.vector.values
+    assert torch.equal(before[-len(critic) :], critic)
+    with pytest.raises(NonFinite):
+        learner.diagnostics()
+
+
+def test_a_network_that_is_not_finite_is_told_as_the_actors() -> None:
+    learner = agent(policy_delay=1)
+    learner.actor_optimiser.vector.values[0] = torch.inf
+    learner.target_actor.load_state_dict(agent().actor.state_dict())
+    with pytest.raises(NonFinite, match="actor"):
+        learner.update(batch())
