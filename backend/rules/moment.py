@@ -9,7 +9,7 @@ Point = tuple[str, int, int, float, float]  # metric, step, episode, time, value
 EVALUATION_MEAN = "evaluation/return_mean"
 EVALUATION_EPISODE = "evaluation/episode_return"
 RANDOM_EPISODE = "evaluation/random_return"
-UNREAD = "progress/"  # logged at every decision and read by no preset
+UNREAD = ("progress/", "reward/")  # logged at every decision and read by no preset
 
 
 @dataclass(frozen=True)
