@@ -17,7 +17,6 @@ from worker.environment.connection import (
     Connection,
     SimulatorAddress,
 )
-from worker.environment.ego import Ego
 from worker.environment.episode import Episode
 from worker.environment.observation import (
     Action,
@@ -41,6 +40,8 @@ from worker.environment.reward import (
 from worker.environment.route import Route, Tracker
 from worker.environment.sensors import Camera, CollisionSensor
 from worker.environment.starts import Start, draw_evaluation, draw_training
+from worker.environment.traffic import NOTHING_AHEAD, Ahead, Traffic
+from worker.environment.vehicle import Vehicle
 
 # Braked ticks after a teleport: the wheels come back to straight, a real car settles on its springs.
 SETTLE_TICKS = 10
@@ -95,12 +96,13 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self.routes: list[Route] = plan_routes(self.connection.map, config.routes)
         self._trackers = [Tracker(route) for route in self.routes]
         self._tracker = self._trackers[0]
-        self.ego = Ego(world, self.routes[0].pose(0.0))
+        self.ego = Vehicle(world, self.routes[0].pose(0.0))
         self._collision = CollisionSensor(world, self.ego.actor)
         if config.uses_images:
             self._camera = Camera(world, self.ego.actor, config.camera_width, config.camera_height)
             self._resize = Resizer(config.camera_width, config.camera_height)
             self._frames = FrameStack(config.frame_stack)
+        self.traffic = Traffic(self.connection, config.scenario) if config.traffic else None
         self._frame = world.tick()
 
     def reset(
@@ -128,7 +130,10 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
 
     def _begin(self, start: Start) -> None:
         world, route = self.connection.world, self.routes[start.route]
-        self.ego.place(route.pose(start.distance, start.right, start.turn))
+        pose = route.pose(start.distance, start.right, start.turn)
+        self.ego.place(pose)
+        if self.traffic is not None:
+            self.traffic.populate(self.np_random, pose)
         for _ in range(SETTLE_TICKS):
             world.tick()
         self.ego.launch(start.speed)
@@ -171,7 +176,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         ego.read()
         tracker.update(ego.x, ego.y, ego.yaw)
         acceleration = (ego.speed - speed) / TICK_SECONDS
-        hit = self._collision.hit(expected=acceleration < -HARDEST_BRAKING)
+        ahead, contact = self._look()
+        hit = self._collision.hit(expected=contact or acceleration < -HARDEST_BRAKING)
         touching = self._touches_marking()
         self._standing = self._standing + 1 if ego.speed < MOVING else 0
         tick = Tick(
@@ -184,6 +190,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             standing=self._standing,
             gained=tracker.furthest - furthest,
             waypoints=_marks(tracker.furthest) - _marks(furthest),
+            gap=ahead.gap,
+            time_to_collision=ahead.time_to_collision,
             impact=speed if hit else None,
             off_route=abs(tracker.lateral) > self.config.max_deviation,
             goal=tracker.distance >= tracker.route.goal and not hit,
@@ -192,6 +200,11 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self.episode.add_tick(tick)
         self.episode.termination = self._reason(tick)
         return self._reward(tick)
+
+    def _look(self) -> tuple[Ahead, bool]:
+        if self.traffic is None:
+            return NOTHING_AHEAD, False
+        return self.traffic.look(self.ego, self._tracker)
 
     def _reason(self, tick: Tick) -> str | None:
         if tick.impact is not None:
@@ -271,6 +284,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         if self._answering.lost:
             return
         with self._answering:
+            if self.traffic is not None:
+                self.traffic.close()
             for actor in (*sensors, self.ego):
                 actor.destroy()
             self.connection.world.tick()

@@ -1,4 +1,4 @@
-"""The vehicle the agent drives."""
+"""One vehicle of ours in the world: the ego, or an obstacle parked for a probe."""
 
 import math
 
@@ -12,7 +12,7 @@ BLUEPRINT = "vehicle.tesla.model3"
 CLEARANCE = 0.3
 
 
-class Ego:
+class Vehicle:
     """Spawns, places, drives and reads one vehicle.
 
     Attributes:
@@ -20,12 +20,12 @@ class Ego:
         half_width, half_length: metres of its bounding box.
     """
 
-    def __init__(self, world: carla.World, pose: Pose) -> None:
+    def __init__(self, world: carla.World, pose: Pose, role: str = "hero") -> None:
         blueprint = world.get_blueprint_library().find(BLUEPRINT)
-        blueprint.set_attribute("role_name", "hero")
+        blueprint.set_attribute("role_name", role)
         self.actor = world.try_spawn_actor(blueprint, _transform(pose))
         if self.actor is None:
-            raise SimulatorLost(f"no room for the ego vehicle at ({pose.x:.1f}, {pose.y:.1f})")
+            raise SimulatorLost(f"no room for a vehicle at ({pose.x:.1f}, {pose.y:.1f})")
         extent = self.actor.bounding_box.extent
         self.half_length, self.half_width = float(extent.x), float(extent.y)
         self.x = self.y = self.yaw = self.speed = 0.0
