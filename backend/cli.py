@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from backend.errors import PitwallError
+from backend.errors import NotFound, PitwallError
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from backend.database import Database
     from backend.runs.models import Run
 
@@ -200,6 +202,74 @@ def evaluate(
                 typer.echo(f"{name:<20} {value}")
 
 
+@app.command()
+def verdict(
+    run: Annotated[str, typer.Argument(help="Number or name of a run")],
+    preset: Annotated[
+        str | None,
+        typer.Option(help="behavioural, founding, or a saved preset; default the run's own"),
+    ] = None,
+    at: Annotated[int | None, typer.Option(help="Judge as of this step")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a stored run by the rules the worker judges with."""
+    from backend.gates.stored import verdict_document
+
+    with _database(_settings(data)).read() as session:
+        judged = verdict_document(session, _run_id(session, run), preset, at)
+    if as_json:
+        typer.echo(json.dumps(judged))
+        return
+    typer.echo(f"{judged['verdict'].upper()} at step {judged['step']:,}: {judged['sentence']}")
+    for rule in judged["rules"]:
+        typer.echo(f"  {rule['state']:<9} {rule['name']:<28} {rule['reason']}")
+
+
+@app.command()
+def backtest(
+    selected: Annotated[list[str], typer.Argument(metavar="RUN...", help="Numbers or names")],
+    preset: Annotated[str, typer.Option(help="Preset to try")] = "behavioural",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show where each rule of a preset would have fired, and how many steps it would have saved."""
+    from backend.gates.stored import backtest as backtest_runs
+
+    with _database(_settings(data)).read() as session:
+        tested = backtest_runs(session, [_run_id(session, run) for run in selected], preset)
+    if as_json:
+        typer.echo(json.dumps(tested))
+        return
+    for found in tested["runs"]:
+        typer.echo(f"{found['run']['name']}: {found['verdict']}, last step {found['last_step']:,}")
+        for name, rule in found["rules"].items():
+            fired = [f"{level} {rule[level]:,}" for level in ("warning", "critical") if rule[level]]
+            saved = f", saves {rule['steps_saved']:,}" if rule["steps_saved"] else ""
+            typer.echo(f"  {name:<28} {', '.join(fired) or '-'}{saved}")
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="Number or name of a run")],
+    form: Annotated[str, typer.Option("--format", help="md, html, tex or json")] = "md",
+    out: Annotated[Path | None, typer.Option(help="File to write; default standard output")] = None,
+    preset: Annotated[str | None, typer.Option(help="Rules to judge by; default the run's")] = None,
+    data: Data = None,
+) -> None:
+    """Write a report in which every figure names its metric, window and estimator."""
+    from backend.reports.export import evidence_of, export, report_document
+
+    with _database(_settings(data)).read() as session:
+        evidence = evidence_of(session, _run_id(session, run), preset)
+    text = json.dumps(report_document(evidence)) if form == "json" else export(evidence, form)
+    if out is None:
+        typer.echo(text)
+    else:
+        out.write_text(text)
+        typer.echo(f"wrote {out}")
+
+
 def _settings(data: Path | None, **given: Any) -> Settings:
     """Settings of the environment, with what the command line gives on top."""
     values = {"data": data, **given}
@@ -214,6 +284,18 @@ def _database(settings: Settings) -> "Database":
             f"there is no Pitwall data in {settings.data}: name the folder with --data"
         )
     return Database(settings.resolved_database_url)
+
+
+def _run_id(session: "Session", named: str) -> int:
+    """The run with this number, or else the newest of this name."""
+    from backend.runs.service import list_runs
+
+    if named.isdigit():
+        return int(named)
+    found = next((run.id for run in list_runs(session) if run.name == named), None)
+    if found is None:
+        raise NotFound(f"there is no run '{named}': `pitwall runs` lists them")
+    return found
 
 
 def _become(module: str, settings: Settings, *arguments: str) -> NoReturn:
