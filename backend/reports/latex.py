@@ -1,4 +1,4 @@
-r"""A report as LaTeX that compiles with booktabs alone; `\measured` keeps each number's source."""
+r"""A report as LaTeX that compiles with booktabs and tabularx; `\measured` keeps each number's source."""
 
 import re
 
@@ -31,6 +31,7 @@ SPECIAL = {
     "\N{PLUS-MINUS SIGN}": r"$\pm$",
     "\N{MIDDLE DOT}": r"$\cdot$",
 }
+SENTENCE = 30  # characters from which a cell is wrapped
 ANY_SPECIAL = re.compile("|".join(re.escape(character) for character in SPECIAL))
 
 
@@ -65,14 +66,25 @@ def _block(block: Paragraph | Bullets | Table) -> str:
 
 
 def _table(table: Table) -> str:
-    # The last column holds sentences where there are any: it takes the room that is left.
-    columns = "l" * (len(table.headers) - 1) + "X"
-    rows = "\n".join(f"{' & '.join(_cell(cell) for cell in row)} \\\\" for row in table.rows)
+    rows = [[_cell(cell) for cell in row] for row in table.rows]
+    lines = "\n".join(f"{' & '.join(row)} \\\\" for row in rows)
     head = " & ".join(escape(header) for header in table.headers)
+    begin, end = _environment(table)
     return (
-        f"\\begin{{table}}[ht]\n\\caption{{{escape(table.caption)}}}\n\\small\n"
-        f"\\begin{{tabularx}}{{\\linewidth}}{{{columns}}}\n\\toprule\n{head} \\\\\n\\midrule\n"
-        f"{rows}\n\\bottomrule\n\\end{{tabularx}}\n\\end{{table}}"
+        f"\\begin{{table}}[ht]\n\\caption{{{escape(table.caption)}}}\n{begin}\n\\toprule\n"
+        f"{head} \\\\\n\\midrule\n{lines}\n\\bottomrule\n{end}\n\\end{{table}}"
+    )
+
+
+def _environment(table: Table) -> tuple[str, str]:
+    """Numbers stand to the right; a last column of sentences wraps in the room that is left."""
+    others = len(table.headers) - 1
+    if not any(isinstance(row[-1], str) and len(row[-1]) > SENTENCE for row in table.rows):
+        return f"\\small\n\\begin{{tabular}}{{l{'r' * others}}}", "\\end{tabular}"
+    columns = r"p{.2\linewidth}" + "l" * (others - 1) + r">{\raggedright\arraybackslash}X"
+    return (
+        f"\\footnotesize\n\\begin{{tabularx}}{{\\linewidth}}{{{columns}}}",
+        "\\end{tabularx}",
     )
 
 

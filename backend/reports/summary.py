@@ -236,24 +236,34 @@ def _critic_loss(evidence: Evidence) -> Section | None:
 
 
 def _decision(evidence: Evidence) -> Section:
-    judge = evidence.judge
-    preset = f"preset {judge.preset.name}, version {judge.preset.version}"
-    blocks: list[Paragraph | Table] = [
-        Paragraph((f"{judge.verdict.words} ({preset}). {judge.sentence(evidence.last_step)}",))
-    ]
+    judge, results = evidence.judge, evidence.judge.results()
+    preset = f"Preset {judge.preset.name}, version {judge.preset.version}."
     rows = tuple(
         (
             result.title,
             result.state.value,
-            f"{result.since_step:,}" if result.state is not RuleState.NO_DATA else "",
             "" if result.first_warning is None else f"{result.first_warning:,}",
             "" if result.first_critical is None else f"{result.first_critical:,}",
             result.reason,
         )
-        for result in judge.results()
+        for result in results
+        if result.state is not RuleState.NO_DATA
     )
-    headers = ("Rule", "State", "Since", "First warning", "First critical", "Evidence")
-    return Section("Decision", (*blocks, Table("Every rule", headers, rows)))
+    silent: tuple[Text, ...] = tuple(
+        (f"{result.title}: {result.reason}",)
+        for result in results
+        if result.state is RuleState.NO_DATA
+    )
+    headers = ("Rule", "State", "First warning", "First critical", "Evidence")
+    return Section(
+        "Decision",
+        (
+            Paragraph((f"{judge.sentence(evidence.last_step)} {preset}",)),
+            Table("Rules with data", headers, rows),
+            Paragraph(("Rules that could not judge this run:",)),
+            Bullets(silent),
+        )[: 4 if silent else 2],
+    )
 
 
 def _next_steps(evidence: Evidence) -> Section | None:
