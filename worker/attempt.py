@@ -1,0 +1,119 @@
+"""One attempt put together: environment, agent, replay, journal, restored to where the run stands."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gymnasium import spaces
+
+from backend.checkpoints.models import Checkpoint
+from backend.database import Database
+from backend.errors import FencedOff
+from backend.gates.engine import GateEngine
+from backend.gates.stored import warm_engine
+from backend.runs.attempts import Claim
+from backend.runs.config import RunConfig
+from backend.runs.events import Level
+from backend.runs.models import Segment
+from backend.runs.service import get_run
+from backend.settings import Settings
+from backend.workers import service as fleet
+from backend.workers.models import Simulator
+from worker.agents import Exploration, make_agent
+from worker.commands import Commands
+from worker.environment import SimulatorAddress, make_environment
+from worker.journal import Journal
+from worker.progress import Progress
+from worker.replay import ReplayBuffer
+from worker.saving import Saver, replay_episode
+from worker.training import Training
+from worker.vitals import Vitals
+
+# With the database away for longer, what is left waits in the spool for the next attempt.
+CLOSE_PATIENCE = 60.0
+NOT_EXACT = "this simulator did not repeat it bit for bit"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the database tells an attempt to do."""
+
+    claim: Claim
+    config: RunConfig
+    address: SimulatorAddress | None
+    checkpoint: Path | None
+    engine: GateEngine
+
+
+def read_assignment(database: Database, run_id: int, token: str) -> Assignment:
+    """The attempt's run, configuration, simulator and start.
+
+    Raises:
+        FencedOff: the token does not own the run.
+    """
+    with database.read() as session:
+        run = get_run(session, run_id)
+        if run.token != token or run.segment_id is None:
+            raise FencedOff(f"this attempt does not own run {run_id} any more")
+        config = RunConfig.model_validate(run.config)
+        simulator = fleet.leased(session, run_id, token)
+        segment = session.get_one(Segment, run.segment_id)
+        start = session.get(Checkpoint, segment.checkpoint_id or 0)
+        return Assignment(
+            claim=Claim(run_id, token, run.attempt, run.segment_id, run.simulator),
+            config=config,
+            address=_address(simulator) if simulator else None,
+            checkpoint=Path(start.path) if start else None,
+            engine=warm_engine(session, run_id, config),
+        )
+
+
+def _address(simulator: Simulator) -> SimulatorAddress:
+    return SimulatorAddress(simulator.host, simulator.port, simulator.traffic_port)
+
+
+@contextmanager
+def opened(
+    settings: Settings, database: Database, assignment: Assignment, commands: Commands
+) -> Iterator[Training]:
+    """The training, ready to run; on the way out what was logged is shipped, then the world is left.
+
+    Raises:
+        InvalidConfig: the simulator lacks something the configuration names, or a probe refused it.
+        CheckpointDamaged: the start's files do not match their hashes.
+        SimulatorLost: no simulator answers.
+    """
+    config, run_id = assignment.config, assignment.claim.run_id
+    folder = settings.checkpoints_folder / f"run-{run_id:06d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        env = make_environment(config, assignment.address)
+        stack.callback(env.close)
+        observations, actions = env.observation_space, env.action_space
+        assert isinstance(observations, spaces.Dict)
+        assert isinstance(actions, spaces.Box)
+        agent = make_agent(config, observations, actions)
+        replay = ReplayBuffer(
+            config.buffer_size, observations, agent.action_dim, config.seed, folder
+        )
+        exploration = Exploration(config, agent.action_dim)
+        saver = Saver(folder, config, env, agent, replay, exploration)
+        progress = saver.restore(assignment.checkpoint) if assignment.checkpoint else Progress()
+        replayed = progress.episode is None or replay_episode(env, progress.episode)
+        journal = Journal(
+            database,
+            assignment.claim,
+            assignment.engine,
+            settings.data.resolve() / "spool" / f"run-{run_id:06d}",
+            config.checkpoints_kept,
+            progress,
+        )
+        stack.callback(journal.close, CLOSE_PATIENCE)
+        if not replayed:
+            progress.episode = None
+            journal.event(Level.INFO, "episode", "The episode under way begins anew: " + NOT_EXACT)
+        vitals = Vitals(env, folder, agent.updates)
+        yield Training(
+            config, env, agent, replay, exploration, progress, journal, commands, saver, vitals
+        )

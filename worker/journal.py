@@ -1,0 +1,177 @@
+"""What a trainer tells the world: points, progress, events, checkpoints, verdicts; one transaction a second."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy.orm import Session
+
+from backend.checkpoints.files import CheckpointFiles, delete_checkpoint
+from backend.checkpoints.kinds import CheckpointKind
+from backend.database import Database
+from backend.gates.engine import GateEngine, Judgement
+from backend.gates.engine import Request as Demand
+from backend.gates.service import save_judgement
+from backend.metrics.store import Point
+from backend.rules.rule import RuleAction
+from backend.runs import attempts
+from backend.runs.attempts import Claim
+from backend.runs.events import Level, add_event
+from worker.evaluation import Evaluation
+from worker.progress import Progress
+from worker.recorder import Recorder
+
+Entry = Callable[[Session, float], object]
+
+DRIVING = "driving"
+# A stalled loop hears nothing: the supervisor restarts it. A note is already in the judgement.
+UNHEARD = (RuleAction.NOTE, RuleAction.RESTART)
+
+
+class Journal:
+    """The loop logs here and never waits for the database; the recorder's thread ships what is there.
+
+    Everything of a flush goes into one transaction that first checks the fencing token: a checkpoint's
+    row never stands without the points up to it, nor an attempt's word after it was replaced. Rules are
+    judged at every flush, with the database away too.
+
+    Attributes:
+        activity: what the trainer is at, in words; shown on the page and watched for stalls.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        engine: GateEngine,
+        spool: Path,
+        checkpoints_kept: int,
+        progress: Progress,
+    ) -> None:
+        self.activity = "starting"
+        self._claim = claim
+        self._engine = engine
+        self._kept = checkpoints_kept
+        self._lock = Lock()
+        self._entries: list[Entry] = []
+        self._shipping: list[Entry] = []
+        self._demands: list[Demand] = []
+        self._judgement: Judgement | None = None
+        self._shipping_judgement: Judgement | None = None
+        self._retired: list[Path] = []
+        self._reached = (progress.step, progress.episodes, 0, 0.0)
+        self._ended = False
+        self._recorder = Recorder(
+            database,
+            claim.segment_id,
+            spool,
+            ship=self._ship,
+            judge=self._judge,
+            shipped=self._shipped,
+            alert=lambda message: self.event(Level.WARNING, "recorder", message),
+        )
+
+    @property
+    def fenced(self) -> bool:
+        """Another attempt owns the run; nothing this one says is recorded any more."""
+        return self._recorder.fenced
+
+    def log(self, values: Mapping[str, float], step: int, episode: int) -> None:
+        self._recorder.add(values, step, episode)
+
+    def reached(self, progress: Progress, updates: int, rate: float) -> None:
+        """How far the loop is; the next flush says so."""
+        self._reached = (progress.step, progress.episodes, updates, rate)
+
+    def event(self, level: Level, kind: str, message: str) -> None:
+        step, run_id = self._reached[0], self._claim.run_id
+        self._enter(
+            lambda session, now: add_event(session, run_id, level, kind, message, now, step)
+        )
+
+    def checkpoint(
+        self,
+        kind: CheckpointKind,
+        files: CheckpointFiles,
+        progress: Progress,
+        updates: int,
+        evaluation: Evaluation | None = None,
+    ) -> None:
+        """Files that are safe on disk become a checkpoint of the run; older ones retire."""
+        step, episode = progress.step, progress.episodes
+
+        def record(session: Session, now: float) -> None:
+            attempts.record_checkpoint(
+                session,
+                self._claim.run_id,
+                self._claim.token,
+                kind,
+                step=step,
+                episode=episode,
+                updates=updates,
+                path=files.path,
+                size=files.bytes,
+                sha256=files.sha256,
+                now=now,
+                evaluation_return=evaluation.return_mean if evaluation else None,
+                evaluation_success=evaluation.success_rate if evaluation else None,
+                is_best=kind is CheckpointKind.BEST,
+            )
+            self._retired = attempts.retire_checkpoints(
+                session, self._claim.run_id, self._claim.token, self._kept, now
+            )
+
+        self._enter(record)
+
+    def demands(self) -> list[Demand]:
+        """What rules ask of the loop, each once."""
+        if not self._demands:
+            return []
+        with self._lock:
+            demands, self._demands = self._demands, []
+        return demands
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Whether everything said so far is committed, at most `timeout` seconds later."""
+        return self._recorder.flush(timeout=timeout)
+
+    def close(self, timeout: float) -> bool:
+        """Judge and ship what is left; whether it all reached the database."""
+        self._ended = True
+        return self._recorder.close(timeout)
+
+    def _enter(self, entry: Entry) -> None:
+        with self._lock:
+            self._entries.append(entry)
+
+    def _judge(self, points: Sequence[Point], now: float) -> None:
+        self._engine.observe(points)
+        busy = self.activity != DRIVING
+        judgement = self._engine.evaluate(self._reached[0], now=now, busy=busy, final=self._ended)
+        with self._lock:
+            self._demands += [d for d in judgement.requests if d.action not in UNHEARD]
+            if self._judgement is not None:  # not committed yet: its flips must not be lost
+                judgement = replace(judgement, flips=(*self._judgement.flips, *judgement.flips))
+            self._judgement = judgement
+
+    def _ship(self, session: Session, points: Sequence[Point], now: float) -> None:
+        run_id, token = self._claim.run_id, self._claim.token
+        attempts.record_progress(session, run_id, token, *self._reached, now, self.activity)
+        with self._lock:
+            self._shipping = list(self._entries)
+            self._shipping_judgement = self._judgement
+        if judgement := self._shipping_judgement:
+            save_judgement(session, run_id, self._claim.segment_id, judgement, now)
+        for entry in self._shipping:
+            entry(session, now)
+
+    def _shipped(self) -> None:
+        with self._lock:
+            del self._entries[: len(self._shipping)]
+            if self._judgement is self._shipping_judgement:
+                self._judgement = None
+        self._shipping = []
+        retired, self._retired = self._retired, []
+        for path in retired:
+            delete_checkpoint(path)

@@ -1,0 +1,38 @@
+"""How far a run is: its counters and the episode it is in, all that a checkpoint needs besides weights."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Observation = dict[str, NDArray[Any]]
+
+
+@dataclass
+class Episode:
+    """A training episode under way; its seed and its actions replay it.
+
+    `observation` is what the policy acts on next.
+    """
+
+    number: int
+    seed: int
+    observation: Observation
+    actions: list[NDArray[np.float32]] = field(default_factory=list)
+
+
+@dataclass
+class Progress:
+    """Counters of a run. `update_debt` carries fractions of updates from step to step.
+
+    `best` is (success rate, mean return) of the best evaluation so far; evaluations and checkpoints
+    are due at multiples of their intervals, evaluations at the first episode's end from there.
+    """
+
+    step: int = 0
+    episodes: int = 0
+    update_debt: float = 0.0
+    next_evaluation: int = 0
+    best: tuple[float, float] | None = None
+    episode: Episode | None = None

@@ -1,0 +1,96 @@
+"""The trainer process: `python -m worker.train RUN_ID TOKEN`, one attempt at one run."""
+
+import logging
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import NoReturn
+
+import torch
+from sqlalchemy.orm import Session
+
+from backend.database import Database
+from backend.errors import CheckpointDamaged, FencedOff, InvalidConfig
+from backend.runs import attempts
+from backend.settings import Settings
+from worker.attempt import opened, read_assignment
+from worker.commands import CommandListener
+from worker.training import End, Outcome
+
+FINISHED, STOPPED, FENCED_OFF, CRASHED = 0, 75, 76, 1
+SETTLE_PATIENCE = 600.0
+
+log = logging.getLogger(__name__)
+
+
+def main() -> NoReturn:
+    """Train, settle the run's row, and leave without an interpreter exit.
+
+    The carla client's threads can abort a process that exits in the ordinary way while streams close
+    (carla 0.9.16); everything is saved and flushed by then.
+    """
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    run_id, token = int(sys.argv[1]), sys.argv[2]
+    settings = Settings()
+    database = Database(settings.resolved_database_url)
+    try:
+        code = train(settings, database, run_id, token)
+    except FencedOff as error:
+        log.warning("%s", error)
+        code = FENCED_OFF
+    except Exception:
+        log.exception("the trainer crashed")
+        code = CRASHED
+    logging.shutdown()
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+def train(settings: Settings, database: Database, run_id: int, token: str) -> int:
+    """The exit code of one attempt whose end stands in the database."""
+    assignment = read_assignment(database, run_id, token)
+    torch.set_num_threads(assignment.config.torch_threads)
+    with CommandListener(database, run_id, token) as commands:
+        try:
+            with opened(settings, database, assignment, commands) as training:
+                database.insist(lambda s: attempts.mark_running(s, run_id, token, time.time()))
+                end = training.run()
+                if end.outcome is not Outcome.FENCED:
+                    database.insist(lambda s: attempts.mark_stopping(s, run_id, token, time.time()))
+        except (InvalidConfig, CheckpointDamaged) as error:
+            reason = str(error)
+            database.insist(lambda s: attempts.fail(s, run_id, token, reason, time.time()))
+            return STOPPED
+    return settle(database, run_id, token, end)
+
+
+def settle(database: Database, run_id: int, token: str, end: End) -> int:
+    """Write where the run goes from here, until the database answers; the exit code that says so."""
+
+    def write(session: Session) -> None:
+        now = time.time()
+        match end.outcome:
+            case Outcome.FINISHED:
+                attempts.finish(session, run_id, token, now)
+            case Outcome.HALTED:
+                attempts.halt(session, run_id, token, end.reason, now)
+            case Outcome.CANCELLED:
+                attempts.cancel(session, run_id, token, end.reason, now)
+            case Outcome.DRAINED:
+                attempts.requeue(session, run_id, token, "drain", now)
+            case Outcome.ROLLED_BACK:
+                target = end.request.checkpoint_id if end.request else None
+                attempts.requeue(session, run_id, token, "rollback", now, target)
+            case Outcome.FENCED:
+                raise FencedOff(end.reason)
+
+    database.insist(write, SETTLE_PATIENCE)
+    return FINISHED if end.outcome is Outcome.FINISHED else STOPPED
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,312 @@
+"""The training loop: act, step, store, learn, record, obey."""
+
+import math
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from backend.checkpoints.kinds import CheckpointKind
+from backend.errors import CheckpointError
+from backend.rules.rule import RuleAction
+from backend.runs.config import RunConfig
+from backend.runs.events import Level
+from worker.agents import TD3, Exploration, NonFinite
+from worker.commands import Commands, Request, RequestKind
+from worker.environment import SimulatorLost
+from worker.evaluation import Evaluation, evaluate
+from worker.journal import DRIVING, Journal
+from worker.progress import Episode, Progress
+from worker.replay import ReplayBuffer
+from worker.saving import Saver
+from worker.seeding import Stream, episode_seed
+from worker.vitals import Vitals
+
+DIAGNOSTICS_EVERY = 100
+
+
+class Outcome(StrEnum):
+    """Why the loop ended."""
+
+    FINISHED = "finished"
+    HALTED = "halted"
+    CANCELLED = "cancelled"
+    DRAINED = "drained"
+    ROLLED_BACK = "rolled-back"
+    FENCED = "fenced"
+
+
+STOPS: dict[RequestKind, tuple[Outcome, CheckpointKind | None]] = {
+    RequestKind.ROLLBACK: (Outcome.ROLLED_BACK, CheckpointKind.ROLLBACK),
+    RequestKind.DRAIN: (Outcome.DRAINED, CheckpointKind.DRAIN),
+    RequestKind.HALT: (Outcome.HALTED, CheckpointKind.HALT),
+    RequestKind.CANCEL: (Outcome.CANCELLED, None),
+    RequestKind.FENCED: (Outcome.FENCED, None),
+}
+
+
+@dataclass(frozen=True)
+class End:
+    """How the loop ended, and what asked for it."""
+
+    outcome: Outcome
+    reason: str
+    request: Request | None = None
+
+
+class Training:
+    """One attempt at a run, from wherever `progress` stands to the planned number of steps."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        env: gymnasium.Env[Any, Any],
+        agent: TD3,
+        replay: ReplayBuffer,
+        exploration: Exploration,
+        progress: Progress,
+        journal: Journal,
+        commands: Commands,
+        saver: Saver,
+        vitals: Vitals,
+    ) -> None:
+        self.config = config
+        self.env = env
+        self.agent = agent
+        self.replay = replay
+        self.exploration = exploration
+        self.progress = progress
+        self.journal = journal
+        self.commands = commands
+        self.saver = saver
+        self.vitals = vitals
+
+    def run(self) -> End:
+        """Train until the plan is done or a stop is obeyed."""
+        while self.progress.step < self.config.total_steps:
+            if end := self._obey():
+                return end
+            if self.progress.episode is None:
+                self._between_episodes()
+                continue
+            try:
+                self._act()
+                self._learn()
+                self._report()
+            except NonFinite as error:
+                return self._diverged(error)
+            except SimulatorLost as error:
+                self._rescue(error)
+                raise
+        return self._obey() or self._finish()
+
+    def _obey(self) -> End | None:
+        """Carry out what people and rules asked; the end, if it is one."""
+        while request := self.commands.poll():
+            if request.kind is not RequestKind.CHECKPOINT:
+                return self._stop(request)
+            checkpoint = self._save(CheckpointKind.MANUAL)
+            self.commands.answer(request, ok=checkpoint, result=f"step {self.progress.step:,}")
+        if self.journal.fenced:
+            return End(Outcome.FENCED, "another attempt owns the run")
+        if demands := self.journal.demands():
+            self._save(CheckpointKind.ALERT)
+            for demand in demands:
+                if demand.action is not RuleAction.CHECKPOINT:
+                    return End(Outcome.HALTED, f"rule {demand.rule}: {demand.reason}")
+        return None
+
+    def _stop(self, request: Request) -> End:
+        outcome, kind = STOPS[request.kind]
+        if kind is not None:
+            self._save(kind)
+        return End(outcome, request.reason, request)
+
+    def _between_episodes(self) -> None:
+        """What needs the world for itself, then the next episode's start."""
+        progress = self.progress
+        if progress.step == 0 and not progress.episodes:
+            self._measure_reference()
+        if self.config.evaluation_interval and progress.step >= progress.next_evaluation:
+            self._evaluate()
+        seed = episode_seed(self.config.seed, Stream.TRAINING, progress.episodes)
+        began = time.perf_counter()
+        observation, _ = self.env.reset(seed=seed)
+        self.vitals.reset_took(time.perf_counter() - began)
+        self.exploration.reset()
+        progress.episode = Episode(progress.episodes, seed, observation)
+
+    def _act(self) -> None:
+        """One decision: choose, drive, store."""
+        progress, episode = self.progress, self.progress.episode
+        assert episode is not None
+        action = self._choose(episode.observation)
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.replay.add(
+            episode.observation, action, float(reward), observation, terminated, truncated
+        )
+        progress.step += 1
+        episode.actions.append(action)
+        episode.observation = observation
+        self.vitals.decision(action)
+        self.journal.log(step_values(float(reward), info), progress.step, episode.number)
+        if terminated or truncated:
+            summary = {f"episode/{name}": value for name, value in info["episode"].items()}
+            self.journal.log(summary, progress.step, episode.number)
+            progress.episodes += 1
+            progress.episode = None
+
+    def _choose(self, observation: Any) -> np.ndarray:
+        if self.progress.step < self.config.learning_starts:
+            return self.exploration.explore()
+        return self.exploration.perturb(self.agent.act(observation), self.progress.step)
+
+    def _learn(self) -> None:
+        """The updates that are due after this decision; a fraction is carried to the next."""
+        if self.progress.step < self.config.learning_starts:
+            return
+        self.progress.update_debt += self.config.updates_per_step
+        while self.progress.update_debt >= 1:
+            self.progress.update_debt -= 1
+            with self.vitals.updating():
+                self.agent.update(self.replay.sample(self.config.batch_size))
+
+    def _report(self) -> None:
+        """Samples of the learner and the machine, and the checkpoints that are due."""
+        step = self.progress.step
+        self.journal.reached(self.progress, self.agent.updates, self.vitals.rate)
+        if step % DIAGNOSTICS_EVERY == 0:
+            self._sample()
+        if step % self.config.checkpoint_interval == 0 and step < self.config.total_steps:
+            self._save(CheckpointKind.INTERVAL)
+
+    def _sample(self) -> None:
+        values = {
+            **self.vitals.sample(self.agent.updates),
+            **self.agent.diagnostics(),
+            "learner/exploration_noise": self.exploration.sigma(self.progress.step),
+            "progress/buffer_size": float(len(self.replay)),
+            "system/buffer_bytes": float(self.replay.bytes),
+        }
+        if self.progress.step <= self.config.learning_starts:
+            del values["learner/exploration_noise"]
+        self.journal.log(values, self.progress.step, self.progress.episodes)
+
+    def _measure_reference(self) -> None:
+        """Returns of the exploring policy before anything is learnt: the line every learner must leave."""
+        config = self.config
+        for number in range(config.random_reference_episodes):
+            if self.commands.stop_requested:
+                return
+            self._activity(f"random reference {number + 1}/{config.random_reference_episodes}")
+            seed = episode_seed(config.seed, Stream.REFERENCE, number)
+            explorer = Exploration(config.model_copy(update={"seed": seed}), self.agent.action_dim)
+            self.env.reset(seed=seed)
+            over = False
+            while not over:
+                *_, terminated, truncated, info = self.env.step(explorer.explore())
+                over = terminated or truncated
+            self.journal.log({"evaluation/random_return": info["episode"]["return"]}, 0, number)
+
+    def _evaluate(self) -> Evaluation | None:
+        """Drive without noise in the same world; None if a stop broke it off."""
+        config, progress = self.config, self.progress
+        done = 0
+
+        def on_episode(_: dict[str, float]) -> bool:
+            nonlocal done
+            done += 1
+            self._activity(f"evaluation {done}/{config.evaluation_episodes}")
+            return not self.commands.stop_requested
+
+        seeds = [
+            episode_seed(config.seed, Stream.EVALUATION, number)
+            for number in range(config.evaluation_episodes)
+        ]
+        with self.vitals.paused():
+            evaluation = evaluate(
+                self.env, self.agent.act, seeds, config.evaluation_screening, on_episode=on_episode
+            )
+        if self.commands.stop_requested:
+            return None
+        self._log_evaluation(evaluation)
+        progress.next_evaluation = progress.step + config.evaluation_interval
+        progress.next_evaluation -= progress.next_evaluation % config.evaluation_interval
+        self._keep_best(evaluation)
+        return evaluation
+
+    def _log_evaluation(self, evaluation: Evaluation) -> None:
+        step, episodes = self.progress.step, self.progress.episodes
+        for record in evaluation.episodes:
+            self.journal.log({"evaluation/episode_return": record["return"]}, step, episodes)
+        self.journal.log(evaluation.metrics(), step, episodes)
+        self.journal.event(Level.INFO, "evaluation", describe(evaluation))
+
+    def _keep_best(self, evaluation: Evaluation) -> None:
+        score = (evaluation.success_rate or 0.0, evaluation.return_mean)
+        best = self.progress.best
+        if self.agent.updates and (best is None or score > best):
+            self.progress.best = score
+            self._save(CheckpointKind.BEST, evaluation)
+
+    def _finish(self) -> End:
+        """The plan is done: a last evaluation and a last checkpoint."""
+        if self.config.evaluation_interval and self._evaluate() is None:
+            return self._obey() or End(Outcome.DRAINED, "stopped during the last evaluation")
+        self._save(CheckpointKind.FINAL)
+        return End(Outcome.FINISHED, "all planned steps are done")
+
+    def _save(self, kind: CheckpointKind, evaluation: Evaluation | None = None) -> bool:
+        """Write a checkpoint; a full disk costs an alert, not the run."""
+        self._activity("saving")
+        try:
+            files = self.saver.save(kind, self.progress)
+        except CheckpointError as error:
+            self.journal.event(Level.CRITICAL, "checkpoint", str(error))
+            return False
+        self.journal.checkpoint(kind, files, self.progress, self.agent.updates, evaluation)
+        self._activity(DRIVING)
+        return True
+
+    def _diverged(self, error: NonFinite) -> End:
+        """Halt with the evidence saved; the weights are still those before the update."""
+        name = f"non-finite-{self.progress.step:09d}.safetensors"
+        path = self.saver.save_evidence(name, error.evidence)
+        self.journal.log({f"learner/{error.network}_loss": math.nan}, *self._clock)
+        self.journal.event(Level.CRITICAL, "non-finite", f"{error} Evidence: {path}")
+        self._save(CheckpointKind.ALERT)
+        return End(Outcome.HALTED, str(error))
+
+    def _rescue(self, error: SimulatorLost) -> None:
+        """The world is gone but everything learnt is here: the next attempt goes on from this step."""
+        self.journal.event(Level.CRITICAL, "simulator", str(error))
+        self._save(CheckpointKind.DRAIN)
+
+    @property
+    def _clock(self) -> tuple[int, int]:
+        return self.progress.step, self.progress.episodes
+
+    def _activity(self, words: str) -> None:
+        self.journal.activity = words
+
+
+def step_values(reward: float, info: dict[str, Any]) -> dict[str, float]:
+    """What one decision logs: its reward, the components of it, and the speed after it."""
+    values = {f"reward/{name}": value for name, value in info.get("components", {}).items()}
+    values["progress/reward"] = reward
+    if "speed" in info:
+        values["progress/speed"] = info["speed"]
+    return values
+
+
+def describe(evaluation: Evaluation) -> str:
+    """An evaluation in a sentence."""
+    episodes = len(evaluation.episodes)
+    words = f"Evaluation over {episodes} episodes: return {evaluation.return_mean:,.1f}"
+    if evaluation.success_rate is None:
+        return words
+    low, high = evaluation.success_interval
+    return f"{words}, success {evaluation.success_rate:.0%} (95 % interval {low:.0%} to {high:.0%})"
