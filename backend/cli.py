@@ -14,6 +14,8 @@ from backend.errors import NotFound, PitwallError
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
     from backend.database import Database
@@ -133,9 +135,7 @@ def train(
     settings.data.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(settings.resolved_database_url)
     began = time.monotonic()
-    run = train_in_foreground(
-        settings, name, preset, config, lambda run: typer.echo(_progress(run), err=as_json)
-    )
+    run = train_in_foreground(settings, name, preset, config, _reporter(to_stderr=as_json))
     if as_json:
         result = {**_document(run), "seconds": round(time.monotonic() - began, 3)}
         typer.echo(json.dumps(result))
@@ -155,7 +155,7 @@ def runs(data: Data = None, as_json: Json = False) -> None:
         typer.echo(json.dumps([_document(run) for run in found]))
         return
     for run in found:
-        typer.echo(f"{run.id:>5}  {run.state:<10} {run.verdict:<15} {_progress(run)}  {run.name}")
+        typer.echo(f"{run.id:>5}  {run.name:<24} {run.verdict:<15} {_progress(run)}")
 
 
 @app.command()
@@ -336,8 +336,22 @@ def _document(run: "Run") -> dict[str, Any]:
 
 
 def _progress(run: "Run") -> str:
-    speed = f" {run.steps_per_second:.0f} steps/s" if run.steps_per_second else ""
-    return f"step {run.step:,}/{run.total_steps:,} episode {run.episode} {run.state}{speed}"
+    speed = f", {run.steps_per_second:.0f} steps/s" if run.steps_per_second else ""
+    now = ": ".join(filter(None, (run.state, run.activity or run.state_reason)))
+    return f"step {run.step:,}/{run.total_steps:,}, episode {run.episode}{speed}, {now}"
+
+
+def _reporter(to_stderr: bool) -> "Callable[[Run], None]":
+    """Prints a run's progress whenever there is news."""
+    last = ""
+
+    def report(run: "Run") -> None:
+        nonlocal last
+        if (line := _progress(run)) != last:
+            typer.echo(line, err=to_stderr)
+        last = line
+
+    return report
 
 
 if __name__ == "__main__":

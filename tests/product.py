@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,6 +74,34 @@ class Up:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+    def run(self, run_id: int) -> dict[str, Any]:
+        found: dict[str, Any] = self.call(f"/api/v1/runs/{run_id}")
+        return found
+
+    def until(self, run_id: int, seconds: float = 60, **wanted: object) -> dict[str, Any]:
+        """The run once these of its fields are as wanted; `step` is a least number."""
+        give_up = time.monotonic() + seconds
+        while True:
+            run = self.run(run_id)
+            if all(
+                run[name] >= value if name == "step" else run[name] == value
+                for name, value in wanted.items()
+            ):
+                return run
+            if time.monotonic() > give_up:
+                events = self.call(f"/api/v1/runs/{run_id}/events")
+                story = "\n".join(f"{e['step']:>7} {e['level']} {e['message']}" for e in events)
+                pytest.fail(f"waited {seconds} s for {wanted}, the run is {run}\n{story}")
+            time.sleep(0.1)
+
+    def segments(self, run_id: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.call(f"/api/v1/runs/{run_id}/segments")
+        return found
+
+    def checkpoints(self, run_id: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.call(f"/api/v1/runs/{run_id}/checkpoints")
+        return found
 
     def answers(self) -> bool:
         try:
