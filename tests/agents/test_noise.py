@@ -1,5 +1,7 @@
 """Exploration before and after learning starts."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_uniform_exploration_covers_the_action_space() -> None:
 def test_held_exploration_keeps_an_action_about_as_long_as_configured() -> None:
     noise = Exploration(config(exploration="held", hold_decisions=10.0), 2)
     drawn = [noise.explore() for _ in range(5000)]
-    changes = sum(not np.array_equal(a, b) for a, b in zip(drawn, drawn[1:], strict=False))
+    changes = sum(not np.array_equal(a, b) for a, b in pairwise(drawn))
     assert 5000 / changes == pytest.approx(10, rel=0.15)
 
 

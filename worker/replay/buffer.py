@@ -57,8 +57,12 @@ class ReplayBuffer:
         action_dim: int,
         seed: int = 0,
         folder: Path | None = None,
+        region_bytes: int = REGION_BYTES,
     ) -> None:
-        """`folder` is where the frames' file goes; it has no name and vanishes with the process."""
+        """`folder` is where the frames' file goes; it has no name and vanishes with the process.
+
+        `region_bytes` is about the size of the files a checkpoint writes anew or shares.
+        """
         image = observation_space.spaces.get(IMAGE)
         self._stack = image.shape[0] if image is not None and image.shape else 0
         size = capacity + capacity // SPARE_SHARE + max(self._stack, 1) + 1
@@ -68,7 +72,8 @@ class ReplayBuffer:
         if image is not None and image.shape:
             self._arrays[IMAGE] = _map_frames(size, image.shape[1:], folder)
         self._tensors = {name: torch.from_numpy(array) for name, array in self._arrays.items()}
-        self._regions = _cut(size, sum(array[0].nbytes for array in self._arrays.values()))
+        slot_bytes = sum(array[0].nbytes for array in self._arrays.values())
+        self._regions = _cut(size, max(1, region_bytes // slot_bytes))
         self._region_slots = self._regions[0].end
         self._generator = np.random.default_rng([seed, 2])
         self._open = False
@@ -112,7 +117,10 @@ class ReplayBuffer:
     def sample(self, batch_size: int) -> Batch:
         """`batch_size` transitions, uniform with replacement."""
         order = self._generator.integers(0, len(self), batch_size)
-        starts = self._queue.starts(order)
+        return self.gather(self._queue.starts(order))
+
+    def gather(self, starts: NDArray[np.int64]) -> Batch:
+        """The transitions that start in these slots; they must still be held."""
         here = torch.from_numpy(starts % self._queue.size)
         there = torch.from_numpy((starts + 1) % self._queue.size)
         observations = {name: self._tensors[name][here] for name in self._fields}
@@ -183,12 +191,12 @@ class ReplayBuffer:
     def _slices(self, begin: int, end: int) -> Arrays:
         return {name: array[begin:end] for name, array in self._arrays.items()}
 
-    def load_region(self, name: str, arrays: Arrays, saved: SavedRegion) -> None:
-        """Put back one region as `state()` gave it."""
+    def load_region(self, name: str, arrays: Arrays, saved: SavedRegion | None = None) -> None:
+        """Put back one region as `state()` gave it; `saved` is the file it was read from."""
         region = next(region for region in self._regions if region.name == name)
         for field, values in arrays.items():
             self._arrays[field][region.begin : region.begin + len(values)] = values
-        region.version = saved.version
+        region.version = saved.version if saved else 1
         region.saved = saved
 
     def load_counters(self, counters: Mapping[str, Any]) -> None:
@@ -241,8 +249,7 @@ def _map_frames(size: int, shape: tuple[int, ...], folder: Path | None) -> NDArr
         return np.memmap(file, np.uint8, "r+", shape=(size, *shape))
 
 
-def _cut(size: int, slot_bytes: int) -> list[Region]:
-    slots = max(1, min(size, REGION_BYTES // slot_bytes))
+def _cut(size: int, slots: int) -> list[Region]:
     return [
         Region(f"replay-{begin // slots:05d}.safetensors", begin, min(begin + slots, size))
         for begin in range(0, size, slots)
