@@ -45,8 +45,6 @@ from worker.environment.vehicle import Vehicle
 
 # Braked ticks after a teleport: the wheels come back to straight, a real car settles on its springs.
 SETTLE_TICKS = 10
-# No brake slows a car faster, m/s^2: beyond it a contact is expected.
-HARDEST_BRAKING = 14.0
 CLOSING_SECONDS = 0.1
 
 
@@ -100,6 +98,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self._collision = CollisionSensor(world, self.ego.actor)
         if config.uses_images:
             self._camera = Camera(world, self.ego.actor, config.camera_width, config.camera_height)
+            self._camera.await_stream(world.tick, timeout)
             self._resize = Resizer(config.camera_width, config.camera_height)
             self._frames = FrameStack(config.frame_stack)
         self.traffic = Traffic(self.connection, config.scenario) if config.traffic else None
@@ -177,7 +176,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         tracker.update(ego.x, ego.y, ego.yaw)
         acceleration = (ego.speed - speed) / TICK_SECONDS
         ahead, contact = self._look()
-        hit = self._collision.hit(expected=contact or acceleration < -HARDEST_BRAKING)
+        hit = self._collision.hit(expected=contact or ego.jolted)
         touching = self._touches_marking()
         self._standing = self._standing + 1 if ego.speed < MOVING else 0
         tick = Tick(

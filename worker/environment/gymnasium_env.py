@@ -28,8 +28,9 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
         if not isinstance(inner.observation_space, spaces.Box):
             raise _refused(name, f"its observations are {inner.observation_space}, not a Box")
         self._env: gymnasium.Env[Any, Any] = RescaleAction(inner, np.float32(-1), np.float32(1))
-        size = int(np.prod(inner.observation_space.shape))
-        self.observation_space = spaces.Dict({"vector": spaces.Box(-np.inf, np.inf, (size,))})
+        seen = inner.observation_space
+        flat = spaces.Box(seen.low.ravel(), seen.high.ravel(), dtype=np.float32)
+        self.observation_space = spaces.Dict({"vector": flat})
         self.action_space = spaces.Box(-1.0, 1.0, (int(np.prod(inner.action_space.shape)),))
         self._return = 0.0
         self._length = 0

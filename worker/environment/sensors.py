@@ -1,6 +1,9 @@
 """The ego's camera and collision sensor, read in step with the simulator's frames."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any
 
 import carla
@@ -33,6 +36,21 @@ class Camera:
         self._sensor.listen(self._images.put)
         self._shape = (height, width, 4)
         self.last: NDArray[np.uint8] = np.zeros(self._shape, dtype=np.uint8)
+
+    def await_stream(self, tick: Callable[[], int], timeout: float) -> None:
+        """Ticks until images come: the client subscribes in the background, and a frame that was
+        rendered before it had is never sent.
+
+        Raises:
+            SimulatorLost: none came within `timeout` seconds.
+        """
+        deadline = monotonic() + timeout
+        while monotonic() < deadline:
+            tick()
+            with suppress(Empty):
+                self._images.get(timeout=0.1)
+                return
+        raise SimulatorLost(f"the camera sent no image within {timeout:g} s")
 
     def image(self, frame: int, timeout: float) -> NDArray[np.uint8]:
         """The (height, width, 4) BGRA image of `frame`; older ones are dropped.

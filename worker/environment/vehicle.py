@@ -4,12 +4,15 @@ import math
 
 import carla
 
-from worker.environment.connection import SimulatorLost
+from worker.environment.connection import TICK_SECONDS, SimulatorLost
 from worker.environment.route import Pose
 
 BLUEPRINT = "vehicle.tesla.model3"
 # A real server drops the car onto its wheels; placed on the road itself it would start inside it.
 CLEARANCE = 0.3
+# What tyres and brakes cannot do in one tick, a blow did: m/s^2 and metres.
+HARDEST_BRAKING = 14.0
+LARGEST_SLIP = 0.02
 
 
 class Vehicle:
@@ -17,6 +20,7 @@ class Vehicle:
 
     Attributes:
         x, y: metres; yaw: radians; speed: m/s. They are what the last `read()` found.
+        jolted: whether between the last two reads it moved as only a blow can make it.
         half_width, half_length: metres of its bounding box.
     """
 
@@ -29,6 +33,7 @@ class Vehicle:
         extent = self.actor.bounding_box.extent
         self.half_length, self.half_width = float(extent.x), float(extent.y)
         self.x = self.y = self.yaw = self.speed = 0.0
+        self.jolted = False
 
     def place(self, pose: Pose) -> None:
         """Puts the vehicle there, braked and at rest."""
@@ -50,11 +55,24 @@ class Vehicle:
         self.actor.apply_control(carla.VehicleControl(throttle, steer, brake))
 
     def read(self) -> None:
+        """Takes over the state of the last tick.
+
+        Raises:
+            SimulatorLost: another client destroyed the vehicle or loaded another world; its transform
+                would read as zero.
+        """
+        if not self.actor.is_alive:
+            raise SimulatorLost("the vehicle vanished from the world: another client removed it")
         transform, velocity = self.actor.get_transform(), self.actor.get_velocity()
         location = transform.location
-        self.x, self.y = location.x, location.y
-        self.yaw = math.radians(transform.rotation.yaw)
-        self.speed = math.hypot(velocity.x, velocity.y)
+        yaw = math.radians(transform.rotation.yaw)
+        speed = math.hypot(velocity.x, velocity.y)
+        middle = self.yaw + math.remainder(yaw - self.yaw, math.tau) / 2
+        slip_x = location.x - self.x - speed * TICK_SECONDS * math.cos(middle)
+        slip_y = location.y - self.y - speed * TICK_SECONDS * math.sin(middle)
+        braking = (self.speed - speed) / TICK_SECONDS
+        self.jolted = braking > HARDEST_BRAKING or math.hypot(slip_x, slip_y) > LARGEST_SLIP
+        self.x, self.y, self.yaw, self.speed = location.x, location.y, yaw, speed
 
     def destroy(self) -> None:
         self.actor.destroy()

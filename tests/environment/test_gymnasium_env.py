@@ -1,0 +1,62 @@
+"""Gymnasium's own environments in the shape of ours."""
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from backend.errors import InvalidConfig
+from backend.runs.config import parse_config
+from worker.environment import make_environment
+from worker.environment.gymnasium_env import GymnasiumEnv
+
+
+def test_pendulum_passes_gymnasiums_own_checker() -> None:
+    check_env(GymnasiumEnv("Pendulum-v1"), skip_render_check=True)
+
+
+def test_actions_are_rescaled_to_the_unit_box() -> None:
+    ours = GymnasiumEnv("Pendulum-v1")
+    theirs = ours._env.unwrapped
+    ours.reset(seed=1)
+    ours.step(np.array([0.5], np.float32))
+    assert ours.action_space.high.tolist() == [1.0]
+    assert theirs.last_u == pytest.approx(1.0)  # type: ignore[attr-defined]
+
+
+def test_an_episode_ends_with_its_return_and_length() -> None:
+    env = make_environment(
+        parse_config("quickstart", {"environment": "gymnasium:Pendulum-v1"}), None
+    )
+    env.reset(seed=0)
+    total = 0.0
+    for _ in range(200):
+        _, reward, terminated, truncated, info = env.step(np.zeros(1, np.float32))
+        total += float(reward)
+    assert (terminated, truncated) == (False, True)
+    assert info["episode"] == {"return": pytest.approx(total), "length": 200.0}
+    assert info["termination"] == "timeout"
+    env.close()
+
+
+def test_the_same_seed_and_actions_give_the_same_episode() -> None:
+    def drive() -> bytes:
+        env = GymnasiumEnv("Pendulum-v1")
+        rng = np.random.default_rng(3)
+        seen = [env.reset(seed=11)[0]["vector"]]
+        seen += [env.step(rng.uniform(-1, 1, 1).astype(np.float32))[0]["vector"] for _ in range(50)]
+        return np.stack(seen).tobytes()
+
+    assert drive() == drive()
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("NoSuchEnv-v0", "NoSuchEnv"), ("CartPole-v1", "Box is needed")]
+)
+def test_an_unusable_environment_is_refused_with_the_reason(name: str, remedy: str) -> None:
+    with pytest.raises(InvalidConfig, match=remedy):
+        GymnasiumEnv(name)
+
+
+def test_carla_without_a_simulator_is_refused() -> None:
+    with pytest.raises(InvalidConfig, match="needs a simulator"):
+        make_environment(parse_config("quickstart"), None)

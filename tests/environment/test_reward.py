@@ -1,0 +1,129 @@
+"""The five reward components, as functions of numbers."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.runs.config import RunConfig, parse_config
+from worker.environment.reward import (
+    COMPONENTS,
+    Reward,
+    Tick,
+    collision,
+    comfort,
+    efficiency,
+    lane_keeping,
+    progress,
+    safety,
+)
+
+speeds = st.floats(0, 30)
+headings = st.floats(-math.pi, math.pi)
+ticks = st.builds(
+    Tick,
+    speed=speeds,
+    lateral=st.floats(-5, 5),
+    heading_error=headings,
+    half_width=st.floats(1, 3),
+    jerk=st.floats(-400, 400),
+    crossed=st.booleans(),
+    standing=st.integers(0, 1000),
+    gained=st.floats(0, 3),
+    waypoints=st.integers(0, 2),
+    gap=st.floats(0, 100),
+    time_to_collision=st.floats(0, 100),
+    impact=st.none() | speeds,
+    off_route=st.booleans(),
+    goal=st.booleans(),
+)
+quickstart = Reward.of(parse_config("quickstart"))
+
+
+@given(ticks)
+def test_every_component_stays_in_its_documented_range(tick: Tick) -> None:
+    assert -1 <= efficiency(tick.speed, tick.heading_error, 8.33, 2.0) <= 1
+    assert -1 <= lane_keeping(tick) <= 0.5
+    assert -0.3 <= comfort(tick.speed, tick.jerk) <= 0.3
+    assert -127.1 <= safety(tick, standing=0.5, off_road=20.0) <= 0
+    assert 0 <= progress(tick, goal=100.0) <= 110
+
+
+@given(ticks)
+def test_reward_is_finite_and_each_component_carries_its_weight(tick: Tick) -> None:
+    plain = Reward.of(RunConfig(**dict.fromkeys((f"reward_{n}" for n in COMPONENTS), 1.0)))(tick)
+    heavy = Reward.of(RunConfig(**dict.fromkeys((f"reward_{n}" for n in COMPONENTS), 4.0)))(tick)
+    assert all(math.isfinite(reward) for reward in plain)
+    assert heavy == tuple(4.0 * reward for reward in plain)
+
+
+@given(speeds, speeds, st.floats(0.1, 60))
+def test_without_an_overspeed_slope_faster_is_never_less_efficient(
+    one: float, other: float, target: float
+) -> None:
+    slow, fast = sorted((one, other))
+    assert efficiency(slow, 0.0, target, 0.0) <= efficiency(fast, 0.0, target, 0.0)
+
+
+def test_with_an_overspeed_slope_efficiency_peaks_at_the_target_speed() -> None:
+    assert efficiency(8.33, 0.0, 8.33, 2.0) == 1.0
+    assert efficiency(8.33 * 1.5, 0.0, 8.33, 2.0) == pytest.approx(0.0)
+    assert efficiency(30.0, 0.0, 8.33, 2.0) == -1.0
+
+
+@given(speeds, st.floats(math.pi / 2 + 0.01, math.pi))
+def test_driving_the_wrong_way_is_never_efficient_nor_safe(speed: float, heading: float) -> None:
+    tick = Tick(speed, 0.0, heading)
+    assert efficiency(speed, heading, 8.33, 2.0) <= 0.0
+    assert safety(tick, 0.5, 20.0) <= -1.0
+
+
+@given(speeds, st.floats(0, 1.75), headings)
+def test_left_and_right_of_the_lane_are_worth_the_same(
+    speed: float, lateral: float, heading: float
+) -> None:
+    assert lane_keeping(Tick(speed, lateral, heading)) == lane_keeping(
+        Tick(speed, -lateral, -heading)
+    )
+
+
+def test_lane_keeping_is_best_centred_aligned_and_moving() -> None:
+    assert lane_keeping(Tick(3.0, 0.0, 0.0)) == 0.5
+    assert lane_keeping(Tick(0.0, 0.0, 0.0)) == 0.0
+    assert lane_keeping(Tick(3.0, 1.75, 0.0)) == 0.0
+    assert lane_keeping(Tick(3.0, 0.0, 0.0, crossed=True)) == -1.0
+
+
+def test_standing_is_punished_little_at_first_and_fully_after_ten_seconds() -> None:
+    def penalty(standing: int) -> float:
+        return safety(Tick(0.0, 0.0, 0.0, standing=standing), standing=0.5, off_road=20.0)
+
+    assert penalty(0) == 0.0
+    assert penalty(1) == pytest.approx(-0.05225)
+    assert penalty(200) == penalty(2000) == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize(
+    ("impact", "penalty"), [(0.0, 5.0), (1.99, 5.0), (2.0, 25.0), (4.99, 25.0), (5.0, 100.0)]
+)
+def test_collision_costs_by_impact_speed(impact: float, penalty: float) -> None:
+    assert collision(impact) == penalty
+
+
+def test_closeness_and_short_time_to_collision_are_punished_separately() -> None:
+    assert safety(Tick(8.0, 0.0, 0.0, gap=5.0), 0.5, 20.0) == -0.25
+    assert safety(Tick(8.0, 0.0, 0.0, time_to_collision=1.5), 0.5, 20.0) == -0.5
+    assert safety(Tick(8.0, 0.0, 0.0, gap=10.0, time_to_collision=3.0), 0.5, 20.0) == 0.0
+
+
+def test_progress_pays_ground_waypoints_and_goal_up_to_its_clip() -> None:
+    assert progress(Tick(8.0, 0.0, 0.0, gained=0.4, waypoints=1), 100.0) == pytest.approx(1.2)
+    assert progress(Tick(8.0, 0.0, 0.0, goal=True), 100.0) == 100.0
+    assert progress(Tick(8.0, 0.0, 0.0, gained=60.0), 100.0) == 30.0
+    assert progress(Tick(8.0, 0.0, 0.0, gained=60.0, goal=True), 100.0) == 110.0
+
+
+def test_presets_weigh_as_the_domain_says() -> None:
+    assert quickstart.weights == (2.0, 2.0, 1.0, 1.0, 3.0)
+    assert Reward.of(parse_config("paper")).overspeed_slope == 0.0

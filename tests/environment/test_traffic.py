@@ -1,0 +1,86 @@
+"""Who is ahead on the route, and who is close enough to touch."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.environment.test_route import right_turn
+from worker.environment.boxes import Box, overlap
+from worker.environment.route import Tracker
+from worker.environment.traffic import NOTHING_AHEAD, ahead
+
+
+def driving(distance: float) -> tuple[Tracker, Box]:
+    route = right_turn()
+    pose = route.pose(distance)
+    tracker = Tracker(route)
+    tracker.start(route.index(distance), pose.x, pose.y, pose.yaw)
+    return tracker, Box(pose.x, pose.y, pose.yaw, 2.4, 1.0)
+
+
+def on_route(tracker: Tracker, distance: float, right: float = 0.0) -> Box:
+    pose = tracker.route.pose(distance, right)
+    return Box(pose.x, pose.y, pose.yaw, 2.4, 1.0)
+
+
+def test_gap_is_bumper_to_bumper_and_time_by_closing_speed() -> None:
+    tracker, own = driving(10.0)
+    found = ahead(tracker, own, on_route(tracker, 30.0), 8.0, (3.0, 0.0))
+    assert found.gap == pytest.approx(20.0 - 4.8)
+    assert found.time_to_collision == pytest.approx(15.2 / 5.0)
+
+
+def test_a_vehicle_that_pulls_away_has_a_gap_but_no_time_to_collision() -> None:
+    tracker, own = driving(10.0)
+    found = ahead(tracker, own, on_route(tracker, 30.0), 8.0, (9.0, 0.0))
+    assert found.time_to_collision == math.inf
+
+
+def test_a_vehicle_round_the_bend_is_seen_along_the_route() -> None:
+    tracker, own = driving(40.0)
+    other = on_route(tracker, 70.0)
+    found = ahead(tracker, own, other, 8.0, (0.0, 0.0))
+    assert found.gap == pytest.approx(30.0 - 4.8, abs=0.6)
+
+
+def test_oncoming_traffic_in_the_next_lane_is_not_in_the_way() -> None:
+    tracker, own = driving(10.0)
+    assert ahead(tracker, own, on_route(tracker, 30.0, -3.5), 8.0, (-8.0, 0.0)) == NOTHING_AHEAD
+
+
+def test_a_vehicle_behind_is_not_ahead() -> None:
+    tracker, own = driving(30.0)
+    assert ahead(tracker, own, on_route(tracker, 22.0), 8.0, (9.0, 0.0)) == NOTHING_AHEAD
+
+
+boxes = st.builds(
+    Box,
+    st.floats(-5, 5),
+    st.floats(-5, 5),
+    st.floats(-math.pi, math.pi),
+    st.floats(1, 3),
+    st.floats(0.5, 1.5),
+)
+
+
+@given(boxes, boxes)
+def test_overlap_is_symmetric(a: Box, b: Box) -> None:
+    assert overlap(a, b) == overlap(b, a)
+
+
+@given(boxes, st.floats(-math.pi, math.pi), st.floats(0.1, 3.0))
+def test_boxes_further_apart_than_their_corners_reach_never_overlap(
+    box: Box, bearing: float, extra: float
+) -> None:
+    far = 2 * math.hypot(box.half_length, box.half_width) + extra
+    other = box._replace(x=box.x + far * math.cos(bearing), y=box.y + far * math.sin(bearing))
+    assert overlap(box, box)
+    assert not overlap(box, other)
+
+
+def test_cars_side_by_side_in_their_lanes_do_not_touch() -> None:
+    left, right = Box(0, 0, 0, 2.4, 1.0), Box(0, 3.5, math.pi, 2.4, 1.0)
+    assert not overlap(left, right, margin=0.3)
+    assert overlap(left, right._replace(y=2.2), margin=0.3)
