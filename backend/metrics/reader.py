@@ -106,7 +106,18 @@ def read_points(
     x: Axis = "step",
 ) -> Columns:
     """Every point of a metric along the run's lineage, exactly as recorded."""
-    lineage = lineage_of(session, run_id)
+    return read_columns(session, lineage_of(session, run_id), metric, start, end, x)
+
+
+def read_columns(
+    session: Session,
+    lineage: Lineage,
+    metric: str,
+    start: float | None = None,
+    end: float | None = None,
+    x: Axis = "step",
+) -> Columns:
+    """As `read_points`, for a lineage already at hand."""
     pieces = find_pieces(session, lineage.main, metric, x, start, end)
     return Columns.concatenate([points_of(session, piece) for piece in pieces])
 
