@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.broker import hint_sender, make_celery
 from backend.database import Database
+from backend.errors import PitwallError
 from backend.runs.attempts import Claim
 from backend.runs.dispatcher import Dispatcher
 from backend.settings import Settings
@@ -102,8 +104,15 @@ def _sign_off(database: Database, name: str) -> None:
     database.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    serve(Settings())
+    try:
+        serve(Settings())
+    except PitwallError as error:
+        sys.exit(f"pitwall worker: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from backend.database import Database
-from backend.errors import PitwallError
+from backend.errors import InvalidConfig, PitwallError
 from backend.settings import Settings
 from backend.workers.models import Simulator
 from backend.workers.service import forget_simulator, list_simulators, register_simulator
@@ -56,7 +56,9 @@ def parse_addresses(text: str) -> list[tuple[str, int]]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         host, _, port = part.rpartition(":") if ":" in part else (part, "", "2000")
         if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ValueError(f"PITWALL_CARLA: '{part}' is not host:port")
+            raise InvalidConfig(
+                {"carla": f"'{part}' is not host:port; several are separated by commas"}
+            )
         found.append((host, int(port)))
     return found
 
@@ -187,9 +189,11 @@ def start_server(command: Sequence[str], log_path: Path, limit: float = START_LI
         ready = json.loads(_first_line(process, limit))
         server.host, server.port = ready["host"], int(ready["port"])
     except (ValueError, KeyError, TypeError) as error:
+        ended = process.poll()
+        fate = f"was not ready in {limit:.0f} s" if ended is None else f"ended with code {ended}"
         server.kill()
         raise SimulatorStartFailed(
-            f"'{' '.join(command)}' was not ready in {limit:.0f} s, see {log_path}"
+            f"the simulator {fate}, see {log_path}: {' '.join(command)}"
         ) from error
     return server
 

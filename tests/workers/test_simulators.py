@@ -1,0 +1,154 @@
+"""A worker's servers: started on demand, replaced when dead or hung, never left behind."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backend.database import Database
+from backend.errors import InvalidConfig
+from backend.workers.models import Simulator
+from backend.workers.service import lease, list_simulators, release
+from worker.probe import free_port, server_version
+from worker.simulators import (
+    EMBEDDED,
+    EmbeddedSimulators,
+    RealSimulators,
+    Server,
+    SimulatorStartFailed,
+    parse_addresses,
+    start_server,
+)
+
+
+@pytest.fixture
+def simulators(database: Database, tmp_path: Path) -> Iterator[EmbeddedSimulators]:
+    simulators = EmbeddedSimulators(database, "w", 1, tmp_path)
+    yield simulators
+    simulators.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = start_server(EMBEDDED, tmp_path / "simulator.log")
+    yield server
+    server.kill()
+
+
+def listed(database: Database) -> list[Simulator]:
+    with database.read() as session:
+        return list(list_simulators(session))
+
+
+def listener_on(port: int) -> psutil.Process:
+    return next(
+        p
+        for p in psutil.Process().children(recursive=True)
+        if any(c.laddr.port == port for c in p.net_connections("tcp") if c.status == "LISTEN")
+    )
+
+
+def test_one_is_started_when_none_is_free_and_used_again_afterwards(
+    database: Database, simulators: EmbeddedSimulators
+) -> None:
+    simulators.prepare()
+    (first,) = listed(database)
+    assert (first.worker, first.embedded, first.version) == ("w", True, "0.9.16")
+    simulators.prepare()
+    with database.write() as session:
+        assert lease(session, 1, "t", "w", 9000) is not None
+    simulators.prepare()
+    with database.write() as session:
+        release(session, 1, "t")
+    simulators.prepare()
+    assert [s.id for s in listed(database)] == [first.id]
+
+
+@pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_free_one_that_died_or_hangs_is_replaced(
+    database: Database, simulators: EmbeddedSimulators, fate: signal.Signals
+) -> None:
+    simulators.prepare()
+    (old,) = listed(database)
+    victim = listener_on(old.port)
+    os.kill(victim.pid, fate)
+    simulators.prepare()
+    (new,) = listed(database)
+    assert new.id != old.id
+    assert not victim.is_running()
+    assert server_version(new.host, new.port) == "0.9.16"
+
+
+def test_a_leased_one_is_left_alone_even_when_it_hangs(
+    database: Database, simulators: EmbeddedSimulators
+) -> None:
+    simulators.prepare()
+    (held,) = listed(database)
+    with database.write() as session:
+        lease(session, 1, "t", "w", 9000)
+    victim = listener_on(held.port)
+    os.kill(victim.pid, signal.SIGSTOP)
+    simulators.prepare()
+    assert [s.id for s in listed(database)] == [held.id]
+    assert victim.is_running()
+
+
+def test_closing_leaves_no_server(database: Database, simulators: EmbeddedSimulators) -> None:
+    simulators.prepare()
+    (only,) = listed(database)
+    simulators.close()
+    assert server_version(only.host, only.port, timeout=0.5) is None
+
+
+def test_a_server_ends_with_its_owner(server: Server) -> None:
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    assert server.process.wait(timeout=5) is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "fate"),
+    [
+        ("raise SystemExit(3)", "ended with code"),
+        ("print('no JSON', flush=True); input()", "was not ready"),
+        ("print('[]', flush=True); input()", "was not ready"),
+        ("print('{}', flush=True); input()", "was not ready"),
+        ("print('half', end='', flush=True); input()", "was not ready"),
+    ],
+)
+def test_one_that_does_not_come_up_is_an_error_that_names_the_log(
+    tmp_path: Path, code: str, fate: str
+) -> None:
+    log = tmp_path / "s.log"
+    began = time.monotonic()
+    with pytest.raises(SimulatorStartFailed, match=f"{fate}.*s.log"):
+        start_server([sys.executable, "-c", code], log, limit=1.0)
+    assert time.monotonic() - began < 10
+
+
+def test_a_real_server_is_listed_while_it_answers(database: Database, server: Server) -> None:
+    simulators = RealSimulators(database, [(server.host, server.port), ("127.0.0.1", free_port())])
+    simulators.prepare()
+    (only,) = listed(database)
+    assert (only.port, only.worker, only.embedded) == (server.port, "", False)
+    with database.write() as session:
+        lease(session, 1, "t", "any worker", 9000)
+    server.kill()
+    simulators.prepare()
+    assert [s.id for s in listed(database)] == [only.id]
+    with database.write() as session:
+        release(session, 1, "t")
+    simulators.prepare()
+    assert listed(database) == []
+
+
+def test_addresses_are_host_and_port_separated_by_commas() -> None:
+    assert parse_addresses("a:1, b:2 ,10.0.0.3") == [("a", 1), ("b", 2), ("10.0.0.3", 2000)]
+    for wrong in ("a:", "a:b", ":2000", "a:0", "a:70000"):
+        with pytest.raises(InvalidConfig, match="is not host:port"):
+            parse_addresses(wrong)
