@@ -1,6 +1,5 @@
 """The driving task through the real carla client."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,11 +7,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from backend.errors import InvalidConfig
 from backend.runs.config import parse_config
-from worker.environment import SimulatorAddress, make_environment
+from worker.environment import SimulatorAddress
 from worker.environment.carla_env import DrivingEnv
-from worker.environment.observation import VECTOR_SCALE
 from worker.environment.reward import COMPONENTS
 from worker.environment.starts import Start
 from worker.environment.vehicle import Vehicle
@@ -161,18 +158,6 @@ def test_evaluations_start_at_rest_at_the_routes_start(env: DrivingEnv) -> None:
         assert env.route_percent == 0.0
 
 
-def test_a_decision_holds_its_action_for_its_ticks(simulator: SimulatorAddress) -> None:
-    """The same control for the same ticks: five decisions of two ticks drive as ten of one."""
-    ends = []
-    for ticks in (1, 2):
-        driving = DrivingEnv(parse_config("quickstart", {"ticks_per_decision": ticks}), simulator)
-        driving.reset(seed=0, options={"start": Start(distance=20.0, speed=5.0)})
-        rewards = [driving.step(np.array([0.02, 0.5], np.float32))[1] for _ in range(10 // ticks)]
-        ends.append((driving.ego.x, driving.ego.y, pytest.approx(math.fsum(rewards))))
-        driving.close()
-    assert ends[0] == ends[1]
-
-
 def test_routes_of_the_town_have_the_recipes_lengths(env: DrivingEnv) -> None:
     lengths = {route.name: route.length for route in env.routes}
     assert lengths == {"right": 262.0, "straight": 269.0, "left": 271.0}
@@ -180,63 +165,7 @@ def test_routes_of_the_town_have_the_recipes_lengths(env: DrivingEnv) -> None:
     assert turns == {"right": {0.0, 1.0}, "straight": {0.0, 1.0}, "left": {0.0, -1.0}}
 
 
-def test_scaled_observations_lie_in_their_space(simulator: SimulatorAddress) -> None:
-    scaled = make_environment(parse_config("quickstart"), simulator)
-    observation, _ = scaled.reset(seed=1)
-    plain, _ = scaled.unwrapped.reset(seed=1)
-    assert scaled.observation_space.contains(observation)
-    assert np.array_equal(observation["vector"], plain["vector"] * VECTOR_SCALE)
-    scaled.close()
-
-
-def test_spawn_points_name_routes_on_any_map(simulator: SimulatorAddress) -> None:
-    config = parse_config("quickstart", {"routes": ["0-30"]})
-    driving = DrivingEnv(config, simulator)
-    points = driving.connection.map.get_spawn_points()
-    first, last = points[0].location, points[30].location
-    route = driving.routes[0]
-    assert (route.x[0], route.y[0]) == pytest.approx((first.x, first.y), abs=0.6)
-    assert (route.x[-1], route.y[-1]) == pytest.approx((last.x, last.y), abs=0.6)
-    driving.close()
-
-
-@pytest.mark.parametrize(
-    ("overrides", "remedy"),
-    [
-        ({"routes": ["up"]}, "no route 'up': name one of right"),
-        ({"routes": ["0-99999"]}, "has spawn points 0 to"),
-        ({"town": "Atlantis"}, "no map 'Atlantis': choose"),
-        ({"weather": "Hail"}, "no preset 'Hail': choose one of ClearNight"),
-    ],
-)
-def test_what_the_server_does_not_have_is_refused(
-    simulator: SimulatorAddress, overrides: dict[str, Any], remedy: str
-) -> None:
-    with pytest.raises(InvalidConfig, match=remedy):
-        DrivingEnv(parse_config("quickstart", overrides), simulator)
-
-
-def test_weather_is_really_applied(simulator: SimulatorAddress) -> None:
-    driving = DrivingEnv(parse_config("quickstart", {"weather": "HardRainNoon"}), simulator)
-    assert driving.connection.world.get_weather().precipitation == 100.0
-    driving.close()
-
-
 def test_an_action_that_is_not_a_number_never_reaches_the_simulator(env: DrivingEnv) -> None:
     env.reset(seed=0)
     with pytest.raises(ValueError, match="not finite"):
         env.step(np.array([np.nan, 0.0], np.float32))
-
-
-def test_closing_leaves_an_empty_free_running_world(simulator: SimulatorAddress) -> None:
-    import carla
-
-    driving = DrivingEnv(parse_config("quickstart"), simulator)
-    driving.reset(seed=0)
-    driving.close()
-    client = carla.Client(simulator.host, simulator.port, 1)
-    client.set_timeout(5.0)
-    world = client.get_world()
-    assert not world.get_settings().synchronous_mode
-    assert len(world.get_actors().filter("vehicle.*")) == 0
-    assert len(world.get_actors().filter("sensor.*")) == 0

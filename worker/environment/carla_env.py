@@ -1,6 +1,8 @@
 """The driving task as a Gymnasium environment, on any server the `carla` 0.9.16 client can talk to."""
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
 from time import perf_counter, sleep
 from typing import Any, SupportsFloat
 
@@ -16,6 +18,7 @@ from worker.environment.connection import (
     Answering,
     Connection,
     SimulatorAddress,
+    SimulatorLost,
 )
 from worker.environment.episode import Episode
 from worker.environment.observation import (
@@ -80,28 +83,40 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._answering = Answering(address)
         self._camera: Camera | None = None
+        self._sensors: list[Camera | CollisionSensor] = []
+        self._vehicles: list[Vehicle] = []
+        self._closed = False
+        self.traffic: Traffic | None = None
         self.tick_ms = self.reset_ms = 0.0
         with self._answering:
-            self._build(timeout)
+            self.connection = Connection(
+                address, config.town, rendering=config.uses_images, timeout=timeout
+            )
+        try:
+            with self._answering:
+                self._build()
+        except BaseException:
+            self.close()
+            raise
 
-    def _build(self, timeout: float) -> None:
-        config = self.config
-        self.connection = Connection(
-            self.address, config.town, rendering=config.uses_images, timeout=timeout
-        )
-        world = self.connection.world
+    def _build(self) -> None:
+        config, world = self.config, self.connection.world
         self.connection.set_weather(config.weather)
         self.routes: list[Route] = plan_routes(self.connection.map, config.routes)
         self._trackers = [Tracker(route) for route in self.routes]
         self._tracker = self._trackers[0]
         self.ego = Vehicle(world, self.routes[0].pose(0.0))
+        self._vehicles.append(self.ego)
         self._collision = CollisionSensor(world, self.ego.actor)
+        self._sensors.append(self._collision)
         if config.uses_images:
             self._camera = Camera(world, self.ego.actor, config.camera_width, config.camera_height)
-            self._camera.await_stream(world.tick, timeout)
+            self._sensors.append(self._camera)
+            self._camera.await_stream(world.tick, self.connection.timeout)
             self._resize = Resizer(config.camera_width, config.camera_height)
             self._frames = FrameStack(config.frame_stack)
-        self.traffic = Traffic(self.connection, config.scenario) if config.traffic else None
+        if config.traffic:
+            self.traffic = Traffic(self.connection, config.scenario)
         self._frame = world.tick()
 
     def reset(
@@ -273,24 +288,27 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         return self.last_rgb
 
     def close(self) -> None:
-        """Stops sensors, destroys actors, leaves synchronous mode. Does not wait for a lost simulator."""
-        sensors: list[Camera | CollisionSensor] = [
-            self._collision,
-            *([self._camera] if self._camera else []),
-        ]
+        """Stops sensors, destroys actors, leaves synchronous mode. Waits for a dead simulator once at most."""
+        sensors, self._sensors = self._sensors, []
         for sensor in sensors:
             sensor.stop()
-        if self._answering.lost:
-            return
-        with self._answering:
-            if self.traffic is not None:
-                self.traffic.close()
-            for actor in (*sensors, self.ego):
-                actor.destroy()
-            self.connection.world.tick()
-            self.connection.close()
+        if not self._closed and not self._answering.lost:
+            with suppress(SimulatorLost), self._answering:
+                self._leave(sensors)
+        self._closed = True
         # Streams still closing on the client's threads abort the process if it exits now.
         sleep(CLOSING_SECONDS)
+
+    def _leave(self, sensors: Sequence[Camera | CollisionSensor]) -> None:
+        world = self.connection.world
+        # A dead server would cost one time-out for each actor to destroy; a tick finds out first.
+        world.tick()
+        if self.traffic is not None:
+            self.traffic.close()
+        for actor in (*sensors, *self._vehicles):
+            actor.destroy()
+        world.tick()
+        self.connection.close()
 
 
 def _checked(action: Action) -> tuple[float, float]:

@@ -61,7 +61,8 @@ class Vehicle:
             SimulatorLost: another client destroyed the vehicle or loaded another world; its transform
                 would read as zero.
         """
-        if not self.actor.is_alive:
+        # is_alive only tells whether this very handle destroyed it.
+        if not self.actor.is_active:
             raise SimulatorLost("the vehicle vanished from the world: another client removed it")
         transform, velocity = self.actor.get_transform(), self.actor.get_velocity()
         location = transform.location

@@ -1,0 +1,101 @@
+"""Building and closing the driving task: what the server must have, what is left behind."""
+
+import math
+from typing import Any
+
+import carla
+import numpy as np
+import pytest
+
+from backend.errors import InvalidConfig
+from backend.runs.config import parse_config
+from worker.environment import SimulatorAddress, SimulatorLost, make_environment
+from worker.environment.carla_env import DrivingEnv
+from worker.environment.observation import VECTOR_SCALE
+from worker.environment.starts import Start
+
+
+def test_a_decision_holds_its_action_for_its_ticks(simulator: SimulatorAddress) -> None:
+    """The same control for the same ticks: five decisions of two ticks drive as ten of one."""
+    ends = []
+    for ticks in (1, 2):
+        driving = DrivingEnv(parse_config("quickstart", {"ticks_per_decision": ticks}), simulator)
+        driving.reset(seed=0, options={"start": Start(distance=20.0, speed=5.0)})
+        rewards = [driving.step(np.array([0.02, 0.5], np.float32))[1] for _ in range(10 // ticks)]
+        ends.append((driving.ego.x, driving.ego.y, pytest.approx(math.fsum(rewards))))
+        driving.close()
+    assert ends[0] == ends[1]
+
+
+def test_scaled_observations_lie_in_their_space(simulator: SimulatorAddress) -> None:
+    scaled = make_environment(parse_config("quickstart"), simulator)
+    observation, _ = scaled.reset(seed=1)
+    plain, _ = scaled.unwrapped.reset(seed=1)
+    assert scaled.observation_space.contains(observation)
+    assert np.array_equal(observation["vector"], plain["vector"] * VECTOR_SCALE)
+    scaled.close()
+
+
+def test_spawn_points_name_routes_on_any_map(simulator: SimulatorAddress) -> None:
+    config = parse_config("quickstart", {"routes": ["0-30"]})
+    driving = DrivingEnv(config, simulator)
+    points = driving.connection.map.get_spawn_points()
+    first, last = points[0].location, points[30].location
+    route = driving.routes[0]
+    assert (route.x[0], route.y[0]) == pytest.approx((first.x, first.y), abs=0.6)
+    assert (route.x[-1], route.y[-1]) == pytest.approx((last.x, last.y), abs=0.6)
+    driving.close()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "remedy"),
+    [
+        ({"routes": ["up"]}, "no route 'up': name one of right"),
+        ({"routes": ["0-99999"]}, "has spawn points 0 to"),
+        ({"town": "Atlantis"}, "no map 'Atlantis': choose"),
+        ({"weather": "Hail"}, "no preset 'Hail': choose one of ClearNight"),
+    ],
+)
+def test_what_the_server_does_not_have_is_refused(
+    simulator: SimulatorAddress, overrides: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(InvalidConfig, match=remedy):
+        DrivingEnv(parse_config("quickstart", overrides), simulator)
+    assert_empty_and_free_running(simulator)
+
+
+def test_weather_is_really_applied(simulator: SimulatorAddress) -> None:
+    driving = DrivingEnv(parse_config("quickstart", {"weather": "HardRainNoon"}), simulator)
+    assert driving.connection.world.get_weather().precipitation == 100.0
+    driving.close()
+
+
+def assert_empty_and_free_running(simulator: SimulatorAddress) -> None:
+    client = carla.Client(simulator.host, simulator.port, 1)
+    client.set_timeout(5.0)
+    world = client.get_world()
+    assert not world.get_settings().synchronous_mode
+    assert len(world.get_actors().filter("vehicle.*")) == 0
+    assert len(world.get_actors().filter("sensor.*")) == 0
+
+
+def test_closing_leaves_an_empty_free_running_world_however_often(
+    simulator: SimulatorAddress,
+) -> None:
+    driving = DrivingEnv(parse_config("quickstart"), simulator)
+    driving.reset(seed=0)
+    driving.close()
+    driving.close()
+    assert_empty_and_free_running(simulator)
+
+
+def test_an_ego_that_someone_else_removed_is_a_lost_simulator(simulator: SimulatorAddress) -> None:
+    """Two environments in one world: the second clears the first away, which must notice."""
+    first = DrivingEnv(parse_config("quickstart"), simulator)
+    first.reset(seed=0)
+    second = DrivingEnv(parse_config("quickstart"), simulator)
+    with pytest.raises(SimulatorLost, match="is gone from the world"):
+        first.reset(seed=0)
+    second.reset(seed=0)
+    first.close()
+    second.close()
