@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backend.charts.figures import chart_groups
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.service import list_checkpoints
 from backend.gates import service as gates
@@ -17,6 +18,7 @@ from backend.runs.service import get_run, list_runs
 from backend.runs.states import RunState
 from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage, segments_of
+from backend.web.sparklines import sparklines
 from backend.web.templates import fragment
 from backend.web.views import RunView
 from backend.workers.service import list_simulators, list_workers
@@ -28,12 +30,13 @@ SORTS = {"new": "Newest first", "name": "By name", "progress": "Most progress"}
 
 @dataclass(frozen=True)
 class Scene:
-    """A page: how its context is read, and which elements the stream keeps up to date."""
+    """A page: how its context is read, which elements are kept live, and whether new points are sent."""
 
     name: str
     template: str
     read: Callable[[Session, Query, float], Context]
     live: Mapping[str, str] = field(default_factory=dict)
+    charts: bool = False
 
     def fragments(self, session: Session, query: Query, now: float) -> dict[str, str]:
         """{element id: HTML} of every live part."""
@@ -72,7 +75,7 @@ def read_runs(session: Session, query: Query, now: float) -> Context:
     return {
         "runs": views,
         "fleet": _fleet(session, now),
-        "sparks": {},
+        "sparks": sparklines(session, ids),
         "checkpoints": _last_checkpoints(session, ids),
         "attention": sum(view.needs_attention for view in views),
         "filtered": bool(states or name),
@@ -159,8 +162,9 @@ RUN_SCENES = {
     "charts": Scene(
         "charts",
         "run.html",
-        _with(events=_events(8)),
-        {**_HEAD, "rules": "_rules.html", "events": "_events.html"},
+        _with(events=_events(8), chart_groups=lambda session, run: chart_groups(session, run.id)),
+        {**_HEAD, "rules": "_rules.html", "events": "_events.html", "chart-groups": "_charts.html"},
+        charts=True,
     ),
     "gates": Scene(
         "gates",

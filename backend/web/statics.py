@@ -4,6 +4,7 @@ import gzip
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import plotly
@@ -50,6 +51,8 @@ class PlotlyScript:
     def compress(self) -> None:
         """Start compressing beside the start-up; the first request waits for what is left of it."""
         self._compressed = self._executor.submit(lambda: gzip.compress(PLOTLY.read_bytes(), 6))
+        # So does the first figure for this import.
+        self._executor.submit(import_module, "plotly.graph_objects")
         self._executor.shutdown(wait=False)
 
     async def respond(self, request: Request) -> Response:

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import itertools
 import json
+import logging
+import math
 import secrets
 import time
 from collections import deque
@@ -19,11 +21,14 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.database import Database
 from backend.errors import PitwallError
+from backend.metrics.columns import Columns
+from backend.metrics.store import Cursor, cursor_at_end, read_since
 from backend.runs.service import get_run
 from backend.web.api.schemas import RowId
 from backend.web.context import AppDatabase
 from backend.web.scenes import FLEET_SCENES, RUN_SCENES, Scene
 
+log = logging.getLogger(__name__)
 INTERVAL = 1.0
 # A stream that ended is opened again at once, with its last id: nothing is lost, and a forgotten tab
 # or a client that went away without a word holds its connection only this long.
@@ -61,6 +66,7 @@ class Channel:
     shown: dict[str, str] = field(default_factory=dict)
     backlog: deque[Item] = field(default_factory=lambda: deque(maxlen=BACKLOG))
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    cursor: Cursor | None = None
     looked: bool = False
 
     def id_of(self, item: Item) -> str:
@@ -173,22 +179,53 @@ class Tail:
 
     async def _look(self, channel: Channel) -> None:
         try:
-            fragments = await run_in_threadpool(self._read, channel)
-        except (SQLAlchemyError, PitwallError):
+            look = await run_in_threadpool(self._read, channel)
+        except (SQLAlchemyError, PitwallError) as error:
             # No beat goes out: within three seconds every page says that it is not live.
+            log.warning("nothing to stream: %s", error)
             return
-        changed = {k: html for k, html in fragments.items() if channel.shown.get(k) != html}
-        channel.shown, channel.looked = fragments, True
+        changed = {k: html for k, html in look.fragments.items() if channel.shown.get(k) != html}
+        moved = channel.cursor is not None and look.moved_from(channel.cursor)
+        channel.shown, channel.cursor, channel.looked = look.fragments, look.cursor, True
+        if moved:
+            channel.publish(channel.item("reset", {}))
+        elif look.tails:
+            channel.publish(channel.item("tail", look.tails))
         if changed:
             channel.publish(channel.item("fragments", changed))
-        else:
+        elif not look.tails:
             channel.publish(channel.item("beat", {}))
 
-    def _read(self, channel: Channel) -> dict[str, str]:
+    def _read(self, channel: Channel) -> "Look":
         topic = channel.topic
         query = {**dict(topic.query), **({"run": str(topic.run_id)} if topic.run_id else {})}
         with self._database.read() as session:
-            return channel.scene.fragments(session, query, time.time())
+            fragments = channel.scene.fragments(session, query, time.time())
+            if topic.run_id is None or not channel.scene.charts:
+                return Look(fragments, {}, None)
+            if channel.cursor is None:
+                return Look(fragments, {}, cursor_at_end(session, topic.run_id))
+            new, cursor = read_since(session, topic.run_id, channel.cursor)
+        return Look(fragments, {metric: _told(columns) for metric, columns in new.items()}, cursor)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one reading found."""
+
+    fragments: dict[str, str]
+    tails: dict[str, Any]
+    cursor: Cursor | None
+
+    def moved_from(self, before: Cursor) -> bool:
+        """The run went on in another segment: part of what charts show is a branch now."""
+        return self.cursor is not None and self.cursor.segment_id != before.segment_id
+
+
+def _told(columns: Columns) -> dict[str, list[Any]]:
+    """Columns as JSON; what is not finite is null."""
+    clocks = {name: getattr(columns, name).tolist() for name in ("step", "episode", "time")}
+    return {**clocks, "value": [v if math.isfinite(v) else None for v in columns.value.tolist()]}
 
 
 def _scene(topic: Topic) -> Scene:

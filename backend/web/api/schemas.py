@@ -221,3 +221,42 @@ class SimulatorOut(FromRow):
     leased_run_id: int | None
     tick_ms: float | None
     seen_at: float | None
+
+
+class MetricOut(BaseModel):
+    """A metric with points: its meaning, and its last point (null when that is not finite)."""
+
+    name: str
+    title: str
+    unit: str
+    group: str
+    meaning: str
+    better: str
+    last_step: int | None
+    last_value: float | None
+
+
+class CurveOut(BaseModel):
+    """Equally long columns; `count` points in each, of which `nonfinite` are NaN or infinite."""
+
+    x: list[float]
+    mean: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    count: list[int]
+    nonfinite: list[int]
+
+
+class BranchOut(BaseModel):
+    segment: int
+    curve: CurveOut
+
+
+class SeriesOut(BaseModel):
+    """`raw`: every point is a row of its own, nothing is summed up."""
+
+    metric: str
+    x: str
+    raw: bool
+    curve: CurveOut
+    branches: list[BranchOut]

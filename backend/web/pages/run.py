@@ -25,7 +25,7 @@ def _show(
 
 @router.get("")
 def charts(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
-    return _show(request, session, run_id, "charts", now, chart_groups=())
+    return _show(request, session, run_id, "charts", now)
 
 
 @router.get("/gates")

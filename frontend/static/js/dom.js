@@ -12,26 +12,43 @@ function morphAttributes(from, to) {
 }
 
 const identity = (node) => node.id || node.dataset?.field || "";
+const sameKind = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && identity(a) === identity(b);
 
 function morphNode(from, to) {
-  if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || identity(from) !== identity(to)) {
-    from.replaceWith(to);
-  } else if (from.nodeType === Node.ELEMENT_NODE) {
-    morphAttributes(from, to);
-    morphChildren(from, to);
-  } else if (from.data !== to.data) {
-    from.data = to.data;
+  // A chart is drawn by its own script: what the server knows of it is an empty frame.
+  if (from.nodeName === "METRIC-CHART") return;
+  if (from.nodeType !== Node.ELEMENT_NODE) {
+    if (from.data !== to.data) from.data = to.data;
+    return;
   }
+  morphAttributes(from, to);
+  morphChildren(from, to);
 }
 
+// Walks both lists; what only the new one has is inserted, so that nothing that stays is moved or made anew.
 function morphChildren(from, to) {
-  const wanted = [...to.childNodes];
-  const present = [...from.childNodes];
-  wanted.forEach((node, index) => {
-    if (index < present.length) morphNode(present[index], node);
-    else from.append(node);
-  });
-  present.slice(wanted.length).forEach((node) => node.remove());
+  let present = from.firstChild;
+  for (const wanted of [...to.childNodes]) {
+    const key = identity(wanted);
+    if (present && sameKind(present, wanted)) {
+      const next = present.nextSibling;
+      morphNode(present, wanted);
+      present = next;
+    } else if (present && !key && !identity(present)) {
+      const next = present.nextSibling;
+      present.replaceWith(wanted);
+      present = next;
+    } else {
+      from.insertBefore(wanted, present);
+      const old = key && [...from.children].find((child) => child !== wanted && identity(child) === key);
+      if (old) { if (old === present) present = old.nextSibling; old.remove(); }
+    }
+  }
+  while (present) {
+    const next = present.nextSibling;
+    present.remove();
+    present = next;
+  }
 }
 
 const shown = new WeakMap();

@@ -1,0 +1,121 @@
+"""Metrics over HTTP: which a run has, any range of one, and figures ready to draw."""
+
+import math
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
+
+from backend.charts.figures import figure
+from backend.errors import InvalidConfig
+from backend.metrics import store
+from backend.metrics.catalog import describe
+from backend.metrics.columns import Axis
+from backend.metrics.downsample import Curve
+from backend.runs.service import get_run
+from backend.web.api.runs import RunId
+from backend.web.api.schemas import BranchOut, CurveOut, MetricOut, SeriesOut
+from backend.web.context import Reading
+
+router = APIRouter(prefix="/runs/{run_id}", tags=["metrics"])
+MetricName = Annotated[str, Query(min_length=1, max_length=200)]
+Bound = Annotated[float | None, Query(allow_inf_nan=False)]
+Columns = Annotated[int, Query(ge=1, le=4000, description="Pixel columns, or points at the most")]
+
+
+def finite(values: Any) -> list[float | None]:
+    """JSON has no NaN: what is not finite is null."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _curve(curve: Curve) -> CurveOut:
+    return CurveOut(
+        x=curve.x.tolist(),
+        mean=finite(curve.mean),
+        low=finite(curve.low),
+        high=finite(curve.high),
+        count=curve.count.tolist(),
+        nonfinite=curve.nonfinite.tolist(),
+    )
+
+
+@router.get("/metrics")
+def read_metrics(run_id: RunId, session: Reading) -> list[MetricOut]:
+    """Metrics that have points, what they mean, and the last point of each."""
+    get_run(session, run_id)
+    last = store.latest(session, run_id)
+    return [_metric(name, last.get(name)) for name in store.list_metrics(session, run_id)]
+
+
+def _metric(name: str, point: store.Point | None) -> MetricOut:
+    known = describe(name)
+    value = point[4] if point and math.isfinite(point[4]) else None
+    return MetricOut(
+        name=name,
+        title=known.title,
+        unit=known.unit,
+        group=known.group,
+        meaning=known.meaning,
+        better=known.better,
+        last_step=point[1] if point else None,
+        last_value=value,
+    )
+
+
+@router.get("/series")
+def read_series(
+    run_id: RunId,
+    metric: MetricName,
+    session: Reading,
+    start: Bound = None,
+    end: Bound = None,
+    points: Columns = 1000,
+    x: Axis = "step",
+    branches: bool = False,
+) -> SeriesOut:
+    """A metric over `[start, end]` of an axis, min, max and mean per pixel column; `branches` adds the
+    abandoned ones."""
+    get_run(session, run_id)
+    _check_range(start, end)
+    series = store.read_series(session, run_id, metric, start, end, points, x, branches)
+    return SeriesOut(
+        metric=metric,
+        x=x,
+        raw=series.raw,
+        curve=_curve(series.curve),
+        branches=[BranchOut(segment=b.segment, curve=_curve(b.curve)) for b in series.branches],
+    )
+
+
+@router.get("/charts/{chart}", response_class=Response)
+def read_chart(
+    run_id: RunId,
+    chart: Annotated[str, Path(max_length=240)],
+    session: Reading,
+    start: Bound = None,
+    end: Bound = None,
+    points: Columns = 800,
+    x: Axis = "step",
+    smoothing: Annotated[float, Query(ge=0, lt=1)] = 0.6,
+    branches: bool = True,
+) -> Response:
+    """A chart as Plotly figure JSON; smoothed, with the values themselves faint beneath."""
+    run = get_run(session, run_id)
+    _check_range(start, end)
+    drawn = figure(
+        session,
+        run,
+        chart,
+        start=start,
+        end=end,
+        points=points,
+        x=x,
+        smoothing=smoothing,
+        branches=branches,
+    )
+    return Response(drawn.to_json(validate=False), media_type="application/json")
+
+
+def _check_range(start: float | None, end: float | None) -> None:
+    if start is not None and end is not None and start > end:
+        raise InvalidConfig({"start": f"start ({start:g}) is after end ({end:g}): swap them"})

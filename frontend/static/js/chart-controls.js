@@ -1,0 +1,63 @@
+// The controls above the charts, and the keys that walk through them.
+import { view } from "./view.js";
+
+const form = document.getElementById("chart-controls");
+const { filter, smoothing, overlays, shown, x } = form.elements;
+const charts = () => [...document.querySelectorAll("metric-chart")].filter((chart) => chart.checkVisibility());
+form.hidden = false;
+filter.value = view.filter;
+smoothing.value = view.smoothing;
+overlays.checked = view.overlays;
+x.value = view.x;
+shown.textContent = view.smoothing.toFixed(2);
+
+function applyFilter() {
+  const wanted = filter.value.trim().toLowerCase();
+  for (const group of document.querySelectorAll(".chart-group")) {
+    const found = [...group.querySelectorAll("metric-chart")].map((chart) => {
+      const text = `${group.dataset.group} ${chart.getAttribute("aria-label")} ${chart.getAttribute("chart")}`.toLowerCase();
+      chart.hidden = !text.includes(wanted);
+      return !chart.hidden;
+    });
+    group.hidden = !found.some(Boolean);
+    if (wanted && !group.hidden) group.open = true;
+  }
+}
+
+let timer = 0;
+form.addEventListener("submit", (event) => event.preventDefault());
+filter.addEventListener("input", () => { applyFilter(); view.set({ filter: filter.value.trim() }); });
+smoothing.addEventListener("input", () => {
+  shown.textContent = smoothing.valueAsNumber.toFixed(2);
+  clearTimeout(timer);
+  timer = setTimeout(() => view.set({ smoothing: smoothing.valueAsNumber }), 120);
+});
+overlays.addEventListener("change", () => view.set({ overlays: overlays.checked }));
+for (const choice of x) choice.addEventListener("change", () => view.set({ x: x.value }));
+form.querySelector("[data-reset-zoom]").addEventListener("click", () => view.set({ zoom: null }));
+applyFilter();
+
+// Which groups are open is a habit of the person, not of the page.
+const key = "open-chart-groups";
+const saved = JSON.parse(localStorage.getItem(key) ?? "null");
+for (const group of document.querySelectorAll(".chart-group")) {
+  if (saved) group.open = saved.includes(group.dataset.group);
+  group.addEventListener("toggle", () => {
+    const open = [...document.querySelectorAll(".chart-group[open]")].map(({ dataset }) => dataset.group);
+    localStorage.setItem(key, JSON.stringify(open));
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  const all = charts();
+  const at = all.indexOf(document.activeElement.closest?.("metric-chart"));
+  if (event.key === "j" || event.key === "k") {
+    const next = all[Math.max(0, Math.min(all.length - 1, event.key === "j" ? at + 1 : at - 1))];
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  } else if (event.key === "f" && at >= 0) {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else all[at].requestFullscreen();
+  }
+});

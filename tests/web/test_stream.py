@@ -1,0 +1,162 @@
+"""The live stream, from the real server process: what comes, when, and after a loss."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backend.database import Database
+from backend.runs.attempts import requeue
+from backend.runs.service import request_halt
+from backend.runs.service import request_rollback as roll_back
+from tests.web.scripted import ScriptedTrainer, claimed_run
+from tests.web.server import ServerProcess, stream, until
+
+# The stream reads through the services both databases share; starting a process for each is dear.
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def server(database: Database, tmp_path: Path) -> Iterator[ServerProcess]:
+    url = database.engine.url.render_as_string(hide_password=False)
+    with ServerProcess(tmp_path, url) as server:
+        yield server
+
+
+@pytest.fixture
+def trainer(database: Database) -> ScriptedTrainer:
+    """A trainer 1,500 steps into its run."""
+    run_id, token = claimed_run(database, now=time.time())
+    with database.write() as session:
+        requeue(session, run_id, token, "drain", time.time())
+    trainer = ScriptedTrainer(database, run_id)
+    assert trainer.claim(time.time())
+    trainer.advance(1500, time.time())
+    return trainer
+
+
+def test_a_stream_begins_with_every_live_part_and_goes_on_with_new_points(
+    server: ServerProcess, trainer: ScriptedTrainer
+) -> None:
+    with (
+        server.client() as client,
+        stream(client, f"/api/v1/runs/{trainer.run_id}/stream") as events,
+    ):
+        first = next(events)
+        assert first.name == "fragments"
+        assert "1,500" in first.data["run-progress"]
+        assert {"run-head", "verdict", "rules", "events", "tabs"} <= set(first.data)
+        trainer.advance(100, time.time())
+        written = time.monotonic()
+        tail = until(events, "tail").data
+        assert time.monotonic() - written < 2
+        assert tail["progress/speed"]["step"] == list(range(1501, 1601))
+        assert set(tail["episode/return"]) == {"step", "episode", "time", "value"}
+        assert "1,600" in until(events, "fragments").data["run-progress"]
+
+
+def test_only_what_changed_is_sent_again_and_a_beat_when_nothing_did(
+    server: ServerProcess, trainer: ScriptedTrainer, database: Database
+) -> None:
+    with (
+        server.client() as client,
+        stream(client, f"/api/v1/runs/{trainer.run_id}/stream") as events,
+    ):
+        until(events, "beat")
+        with database.write() as session:
+            request_halt(session, trainer.run_id, time.time())
+        changed = until(events, "fragments").data
+        assert "halting" in changed["run-head"]
+        assert "verdict" not in changed
+        assert "rules" not in changed
+
+
+@on_sqlite
+def test_one_who_returns_gets_what_was_missed(
+    server: ServerProcess, trainer: ScriptedTrainer
+) -> None:
+    address = f"/api/v1/runs/{trainer.run_id}/stream"
+    with server.client() as client, stream(client, address) as kept:
+        with stream(client, address) as events:
+            last = next(events)
+        trainer.advance(100, time.time())
+        until(kept, "tail")
+        with stream(client, address, **{"Last-Event-ID": last.id}) as events:
+            assert next(events).name == "fragments"
+            missed = next(events)
+            assert missed.name == "tail"
+            assert missed.data["progress/speed"]["step"][-1] == 1600
+        with stream(client, f"{address}?last={last.id}") as events:
+            assert [next(events).name, next(events).name] == ["fragments", "tail"]
+
+
+@on_sqlite
+def test_one_who_returns_too_late_is_told_to_load_anew(
+    server: ServerProcess, trainer: ScriptedTrainer
+) -> None:
+    address = f"/api/v1/runs/{trainer.run_id}/stream"
+    for stale in ("deadbeef-4", "nonsense", "-"):
+        headers = {"Last-Event-ID": stale}
+        with server.client() as client, stream(client, address, **headers) as events:
+            assert [next(events).name, next(events).name] == ["fragments", "reset"]
+
+
+@on_sqlite
+def test_a_rollback_tells_charts_to_load_anew(
+    server: ServerProcess, trainer: ScriptedTrainer, database: Database
+) -> None:
+    now = time.time()
+    checkpoint = trainer.save("interval", now)
+    with (
+        server.client() as client,
+        stream(client, f"/api/v1/runs/{trainer.run_id}/stream") as events,
+    ):
+        until(events, "fragments")
+        trainer.advance(100, now)
+        until(events, "tail")
+        with database.write() as session:
+            roll_back(session, trainer.run_id, checkpoint, now)
+        assert not trainer.obey(now)
+        assert trainer.claim(now)
+        assert until(events, "reset").data == {}
+
+
+@on_sqlite
+def test_every_page_has_its_stream_and_unknown_ones_are_refused(
+    server: ServerProcess, trainer: ScriptedTrainer
+) -> None:
+    with server.client() as client:
+        for view in ("charts", "gates", "checkpoints", "log", "config"):
+            with stream(client, f"/api/v1/runs/{trainer.run_id}/stream?view={view}") as events:
+                assert next(events).name == "fragments"
+        for view in ("runs", "workers"):
+            with stream(client, f"/api/v1/stream?view={view}") as events:
+                assert next(events).name == "fragments"
+        assert client.get(f"/api/v1/runs/{trainer.run_id}/stream?view=x").status_code == 422
+        assert client.get("/api/v1/runs/99/stream").status_code == 404
+
+
+@on_sqlite
+def test_the_server_starts_quickly_stays_small_and_ends_at_once_with_streams_open(
+    database: Database, tmp_path: Path, trainer: ScriptedTrainer
+) -> None:
+    url = database.engine.url.render_as_string(hide_password=False)
+    begun = time.monotonic()
+    with ServerProcess(tmp_path, url) as server:
+        started = time.monotonic() - begun
+        with server.client() as client:
+            address = f"/api/v1/runs/{trainer.run_id}/stream"
+            with stream(client, address) as events:
+                next(events)
+                client.get("/", headers={"Accept": "text/html"})
+                memory = psutil.Process(server.process.pid).memory_info().rss
+                server.process.send_signal(signal.SIGTERM)
+                asked = time.monotonic()
+                assert server.process.wait(5) in (0, -signal.SIGTERM)
+                assert time.monotonic() - asked < 1.5
+    assert memory < 150e6
+    # Two seconds are promised; a machine that runs the whole suite at once is given twice that.
+    assert started < 4
