@@ -189,13 +189,19 @@ def start_server(command: Sequence[str], log_path: Path, limit: float = START_LI
         ready = json.loads(_first_line(process, limit))
         server.host, server.port = ready["host"], int(ready["port"])
     except (ValueError, KeyError, TypeError) as error:
-        ended = process.poll()
-        fate = f"was not ready in {limit:.0f} s" if ended is None else f"ended with code {ended}"
+        fate = _fate(process, limit)
         server.kill()
         raise SimulatorStartFailed(
             f"the simulator {fate}, see {log_path}: {' '.join(command)}"
         ) from error
     return server
+
+
+def _fate(process: subprocess.Popen[bytes], limit: float) -> str:
+    try:
+        return f"ended with code {process.wait(timeout=0.5)}"
+    except subprocess.TimeoutExpired:
+        return f"was not ready in {limit:.0f} s"
 
 
 def _first_line(process: subprocess.Popen[bytes], limit: float) -> bytes:

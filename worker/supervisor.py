@@ -21,7 +21,7 @@ from backend.runs.service import get_run
 from backend.runs.states import Desired, RunState
 from backend.settings import Settings
 from worker.child import Child, describe_exit
-from worker.watch import Limits, Rung, StallWatchdog, StopLadder
+from worker.watch import SAVING, Limits, Rung, StallWatchdog, StopLadder
 
 log = logging.getLogger(__name__)
 SETTLE_PATIENCE = 120.0
@@ -103,7 +103,7 @@ class Supervisor:
         return None
 
     def _note_wishes(self, run: Run, now: float) -> None:
-        self._saving = run.state == RunState.STOPPING
+        self._saving = run.state == RunState.STOPPING or run.activity == SAVING
         if run.desired != Desired.RUN:
             self._ladder.ask(now)
 

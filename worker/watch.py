@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+# What trainers say they are at, where it matters how long it may take.
 DRIVING = "driving"
+SAVING = "saving"
 
 
 @dataclass(frozen=True)
