@@ -182,8 +182,9 @@ def _quarters(episodes: Columns, x: Axis) -> list[tuple[float, float, float]]:
 
 
 def _vertical(mark: Mark, x: Axis) -> Shape:
-    at = plot_x(mark.x, x)
-    dash = "solid" if mark.kind in ("segment", "verdict") else "dot"
+    at, lasting = plot_x(mark.x, x), mark.kind in ("segment", "verdict")
+    line = {"width": 1, "color": mark.colour, "dash": "solid" if lasting else "dot"}
+    label = {"text": mark.label, "font": {"size": 9}, "textposition": "end"}
     return {
         "type": "line",
         "name": f"overlay:{mark.kind}",
@@ -192,11 +193,9 @@ def _vertical(mark: Mark, x: Axis) -> Shape:
         "y0": 0,
         "y1": 1,
         "yref": "paper",
-        "line": {"width": 1, "color": mark.colour, "dash": dash},
+        "line": line,
         "opacity": 0.7,
-        "label": {"text": mark.label, "font": {"size": 9}, "textposition": "end"}
-        if mark.kind in ("segment", "verdict")
-        else {},
+        **({"label": label} if lasting else {}),
     }
 
 

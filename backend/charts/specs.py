@@ -70,7 +70,13 @@ def _reward() -> list[ChartSpec]:
             unit="%",
             names=titles,
         ),
-        ChartSpec("step-reward", "Reward per decision", "Reward", ("progress/reward",)),
+        ChartSpec(
+            "step-reward",
+            "Reward per decision",
+            "Reward",
+            ("progress/reward", *(f"reward/{name}" for name in COMPONENTS)),
+            names=("total", *titles),
+        ),
     ]
 
 

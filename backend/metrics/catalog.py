@@ -416,7 +416,17 @@ def _rest() -> list[Metric]:
         Metric("system/disk_free_bytes", "Disk free", "B", "Free space where checkpoints go", UP),
         Metric("system/buffer_bytes", "Replay bytes", "B", "Bytes of the replay buffer"),
     ]
-    return [*features, *actions, *policy, *evaluation, *progress, *system]
+    reward = [
+        Metric(
+            f"reward/{name}",
+            f"{name.replace('_', ' ').capitalize()}, per decision",
+            "",
+            f"Weighted {name} reward of the decision",
+            UP,
+        )
+        for name in COMPONENTS
+    ]
+    return [*features, *actions, *policy, *evaluation, *progress, *reward, *system]
 
 
 CATALOG: dict[str, Metric] = {
