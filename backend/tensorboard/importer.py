@@ -2,15 +2,46 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from backend.database import Database
+from backend.gates.engine import GateEngine
+from backend.gates.facts import facts_of
+from backend.gates.replay import points_of
+from backend.gates.service import save_judgement
 from backend.metrics.catalog import ALIASES, CATALOG
 from backend.metrics.columns import Columns
+from backend.metrics.store import append_columns
+from backend.runs.events import Level, add_event
+from backend.runs.models import Run, Segment
+from backend.runs.states import Desired, RunState
 from backend.tensorboard.clock import find_clock, is_per_episode
 from backend.tensorboard.events import Events, read_events
 
 NOISE = "learner/exploration_noise"
+PRESET = "imported"
+CONSTANTS = {
+    "actor_learning_rate": "learner/actor_learning_rate",
+    "critic_learning_rate": "learner/critic_learning_rate",
+}
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What became of a log. `new` is False when the same files had been imported before.
+
+    `problems` are things left out or placed in doubt, in sentences.
+    """
+
+    run_id: int
+    points: int
+    metrics: int
+    problems: list[str]
+    new: bool
 
 
 @dataclass(frozen=True)
@@ -33,6 +64,26 @@ class TensorboardLog:
     @property
     def last_step(self) -> int:
         return max(int(columns.step[-1]) for columns in self.series.values())
+
+
+def import_tensorboard(
+    database: Database, folder: Path, name: str, learning_starts: int | None, now: float
+) -> ImportResult:
+    """Make a finished run of a log, judged by the behavioural rules; all of it or nothing.
+
+    The same files, by their content, are imported once: again, they change nothing. Without a `name`
+    the run is called as its folder; without `learning_starts` the log's first exploration noise tells.
+
+    Raises:
+        UnreadableLog: for a log that is missing, empty, truncated or corrupt.
+    """
+    log = read_log(folder)
+    with database.write() as session:
+        known = select(Run).where(Run.preset == PRESET, Run.config_hash == log.sha256)
+        run = session.scalars(known).first()
+        if new := run is None:
+            run = _create(session, log, name or folder.resolve().name, learning_starts, now)
+        return ImportResult(run.id, log.points, len(log.series), log.notes, new)
 
 
 def read_tensorboard(folder: Path) -> dict[str, Columns]:
@@ -61,6 +112,64 @@ def read_log(folder: Path) -> TensorboardLog:
         learning_starts=None if noise is None else int(noise.step[0]),
         notes=[*events.notes, *notes],
     )
+
+
+def _create(
+    session: Session, log: TensorboardLog, name: str, learning_starts: int | None, now: float
+) -> Run:
+    times = [columns.time for columns in log.series.values()]
+    first, last = min(float(time.min()) for time in times), max(float(time.max()) for time in times)
+    run = Run(
+        name=name[:120],
+        preset=PRESET,
+        config=_config(log, learning_starts),
+        config_hash=log.sha256,
+        state=RunState.FINISHED,
+        desired=Desired.RUN,
+        state_reason="imported from TensorBoard",
+        step=log.last_step,
+        episode=max(int(columns.episode.max()) for columns in log.series.values()),
+        updates=_last(log, "learner/updates"),
+        total_steps=log.last_step,
+        observed={"tags": log.tags},
+        created_at=now,
+        started_at=first,
+        ended_at=last,
+    )
+    session.add(run)
+    session.flush()
+    segment = Segment(run_id=run.id, number=1, reason="import", created_at=first)
+    session.add(segment)
+    session.flush()
+    run.segment_id = segment.id
+    append_columns(session, segment.id, log.series)
+    words = f"{log.points:,} points of {len(log.series)} metrics imported from TensorBoard"
+    add_event(session, run.id, Level.INFO, "imported", words, now)
+    _judge(session, run, segment.id, log, now)
+    return run
+
+
+def _config(log: TensorboardLog, learning_starts: int | None) -> dict[str, Any]:
+    """What the log tells of the configuration. `source` marks it as no configuration of ours."""
+    starts = log.learning_starts if learning_starts is None else learning_starts
+    config: dict[str, Any] = {"source": "tensorboard", "total_steps": log.last_step}
+    if starts is not None:
+        config["learning_starts"] = starts
+    for key, metric in CONSTANTS.items():
+        values = log.series[metric].value if metric in log.series else np.empty(0)
+        if len(values) and (values == values[0]).all():
+            config[key] = float(values[0])
+    return config
+
+
+def _last(log: TensorboardLog, metric: str) -> int:
+    return int(log.series[metric].value[-1]) if metric in log.series else 0
+
+
+def _judge(session: Session, run: Run, segment_id: int, log: TensorboardLog, now: float) -> None:
+    engine = GateEngine(facts_of(run))
+    engine.observe(points_of(log.series))
+    save_judgement(session, run.id, segment_id, engine.evaluate(run.step, final=True), now)
 
 
 def _metric_names(tags: list[str]) -> dict[str, str]:
