@@ -1,0 +1,245 @@
+"""Reads the parts of OpenDRIVE the simulator needs: lanes with their marks, heights, limits and signals."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from worker.simulator.curves import Array, Curve, number, polynomial, sample
+from worker.simulator.errors import MapUnreadable
+from worker.simulator.pose import Pose, half_turn
+
+SPACING = 0.5
+TRAFFIC_LIGHT = "1000001"
+DRIVING = ("driving", "bidirectional", "entry", "exit", "onRamp", "offRamp")
+DEFAULT_LIMIT = 30.0
+_TO_KMH = {"km/h": 1.0, "mph": 1.609344, "m/s": 3.6}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The line painted on a lane's outer border from `start` metres into its section."""
+
+    start: float
+    kind: str
+    color: str
+    width: float
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One lane of one section, as points along the road's reference line (OpenDRIVE axes).
+
+    Attributes:
+        junction: number of the junction it crosses, -1 outside of all.
+        inner, outer: metres of its borders from the reference line, positive to the left.
+        limit: km/h.
+    """
+
+    road: int
+    section: int
+    id: int
+    kind: str
+    junction: int
+    limit: float
+    curve: Curve
+    height: Array
+    inner: Array
+    outer: Array
+    marks: tuple[Mark, ...]
+
+    @property
+    def in_junction(self) -> bool:
+        return self.junction >= 0
+
+    @property
+    def is_driving(self) -> bool:
+        return self.kind in DRIVING
+
+    @property
+    def length(self) -> float:
+        return float(self.curve.s[-1] - self.curve.s[0])
+
+    @property
+    def center(self) -> Array:
+        return (self.inner + self.outer) / 2.0
+
+    def points(self, offset: Array) -> tuple[Array, Array]:
+        """CARLA's x and y of the points `offset` metres left of the reference line."""
+        x = self.curve.x - np.sin(self.curve.heading) * offset
+        y = self.curve.y + np.cos(self.curve.heading) * offset
+        return x, -y
+
+    def pose(self, travelled: float) -> Pose:
+        """The centre of the lane `travelled` metres along the way it is driven."""
+        along = self.curve.s[0] + travelled if self.id < 0 else self.curve.s[-1] - travelled
+        x, y = self.points(self.center)
+        heading = math.degrees(np.interp(along, self.curve.s, np.unwrap(self.curve.heading)))
+        return Pose(
+            float(np.interp(along, self.curve.s, x)),
+            float(np.interp(along, self.curve.s, y)),
+            float(np.interp(along, self.curve.s, self.height)),
+            0.0,
+            half_turn(-heading if self.id < 0 else 180.0 - heading),
+        )
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A traffic light as the map has it: who must stop where. `group` is the controller's id.
+
+    Attributes:
+        width, limit: metres of lanes it governs, and how fast (km/h) they are driven.
+    """
+
+    id: str
+    group: str
+    junction: str
+    stop: Pose
+    pole: Pose
+    width: float
+    limit: float
+
+
+@dataclass(frozen=True, eq=False)
+class RoadMap:
+    """A parsed OpenDRIVE text."""
+
+    lanes: tuple[Lane, ...]
+    signals: tuple[Signal, ...]
+
+    @property
+    def driving(self) -> Iterator[Lane]:
+        return (lane for lane in self.lanes if lane.is_driving)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Smallest and largest x, then y, of CARLA's axes."""
+        edges = [lane.points(lane.outer) for lane in self.lanes]
+        x = np.concatenate([edge[0] for edge in edges])
+        y = np.concatenate([edge[1] for edge in edges])
+        return float(x.min()), float(x.max()), float(y.min()), float(y.max())
+
+
+def parse(text: str) -> RoadMap:
+    """Read an OpenDRIVE document.
+
+    Raises:
+        MapUnreadable: it is not XML, not OpenDRIVE, or has no lane to drive on.
+    """
+    try:
+        root = ElementTree.fromstring(text.encode())
+    except ElementTree.ParseError as error:
+        raise MapUnreadable(f"not an OpenDRIVE document: {error}") from error
+    roads = root.findall("road")
+    lanes = tuple(lane for road in roads for lane in _lanes(road))
+    if not any(lane.is_driving for lane in lanes):
+        raise MapUnreadable("the OpenDRIVE document has no driving lane: give one with roads")
+    return RoadMap(lanes, tuple(_signals(root, roads, lanes)))
+
+
+def _lanes(road: Element) -> Iterator[Lane]:
+    plan, sections = road.find("planView"), road.findall("lanes/laneSection")
+    if plan is None or not sections:
+        raise MapUnreadable(f"road {road.get('id')} has no <planView> or no <laneSection>")
+    curve = sample(plan, SPACING)
+    starts = [number(section, "s") for section in sections]
+    ends = [*starts[1:], math.inf]
+    for index, (section, start, end) in enumerate(zip(sections, starts, ends, strict=True)):
+        inside = (curve.s >= start - 1e-6) & (curve.s <= end + SPACING)
+        if np.count_nonzero(inside) < 2:
+            continue
+        part = Curve(*(each[inside] for each in (curve.s, curve.x, curve.y, curve.heading)))
+        yield from _section(road, index, section, part, start)
+
+
+def _section(
+    road: Element, index: int, section: Element, curve: Curve, start: float
+) -> Iterator[Lane]:
+    height = polynomial(road.findall("elevationProfile/elevation"), "s", curve.s)
+    base = polynomial(road.findall("lanes/laneOffset"), "s", curve.s)
+    identity = int(number(road, "id")), index
+    common = (int(number(road, "junction", -1)), _limit(road), curve, height)
+    for lane in section.findall("center/lane"):
+        yield Lane(*identity, 0, "none", *common, base, base, _marks(lane))
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        inner = base
+        for lane in sorted(section.findall(f"{side}/lane"), key=lambda l: abs(int(l.get("id", 0)))):
+            outer = inner + sign * polynomial(lane.findall("width"), "sOffset", curve.s - start)
+            kind = lane.get("type", "none")
+            yield Lane(
+                *identity, int(number(lane, "id")), kind, *common, inner, outer, _marks(lane)
+            )
+            inner = outer
+
+
+def _marks(lane: Element) -> tuple[Mark, ...]:
+    return tuple(
+        Mark(
+            number(mark, "sOffset", 0.0),
+            mark.get("type", "none"),
+            mark.get("color", "standard"),
+            number(mark, "width", 0.15),
+        )
+        for mark in lane.findall("roadMark")
+    )
+
+
+def _limit(road: Element) -> float:
+    speed = road.find("type/speed")
+    if speed is None or not speed.get("max", "").replace(".", "").isdigit():
+        return DEFAULT_LIMIT
+    return number(speed, "max") * _TO_KMH.get(speed.get("unit", "m/s"), 3.6)
+
+
+def _signals(root: Element, roads: list[Element], lanes: tuple[Lane, ...]) -> Iterator[Signal]:
+    controllers = {
+        control.get("signalId", ""): controller.get("id", "")
+        for controller in root.findall("controller")
+        for control in controller.findall("control")
+    }
+    junctions = {
+        controller.get("id", ""): junction.get("id", "")
+        for junction in root.findall("junction")
+        for controller in junction.findall("controller")
+    }
+    for road in roads:
+        for signal in road.findall("signals/signal"):
+            identity = signal.get("id", "")
+            group = controllers.get(identity, identity)
+            if signal.get("type") == TRAFFIC_LIGHT:
+                found = _placed(signal, road, lanes)
+                if found is not None:
+                    yield Signal(identity, group, junctions.get(group, group), *found)
+
+
+def _placed(
+    signal: Element, road: Element, lanes: tuple[Lane, ...]
+) -> tuple[Pose, Pose, float, float] | None:
+    """Where its traffic stops, where its pole stands, how wide and how fast its lanes are."""
+    s, identity = number(signal, "s"), int(number(road, "id"))
+    forward = signal.get("orientation", "+") != "-"
+    governed = [
+        lane
+        for lane in lanes
+        if lane.road == identity
+        and lane.is_driving
+        and (lane.id < 0) == forward
+        and lane.curve.s[0] - SPACING <= s <= lane.curve.s[-1] + SPACING
+    ]
+    if not governed:
+        return None
+    outermost = max(governed, key=lambda lane: abs(lane.id))
+    curve = outermost.curve
+    travelled = s - curve.s[0] if forward else curve.s[-1] - s
+    stop = outermost.pose(float(travelled))
+    width = sum(float(np.abs(lane.outer - lane.inner).mean()) for lane in governed)
+    side = np.full_like(curve.s, number(signal, "t", 0.0))
+    x, y = outermost.points(side)
+    pole = Pose(
+        float(np.interp(s, curve.s, x)), float(np.interp(s, curve.s, y)), stop.z, 0.0, stop.yaw
+    )
+    return stop, pole, width, outermost.limit

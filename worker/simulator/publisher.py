@@ -1,0 +1,84 @@
+"""Turns a tick into stream messages: the world state first, then what each sensor measured."""
+
+import time
+
+from worker.simulator.actors import Actor, Sensor
+from worker.simulator.protocol import (
+    ACTIVE,
+    ACTOR,
+    EPISODE,
+    MAP_CHANGED,
+    WORLD_STREAM,
+    Stream,
+    header,
+)
+from worker.simulator.sensors import Sensing
+from worker.simulator.streams import Streams, Subscriber, frame
+from worker.simulator.world import World
+
+ORIGIN = (0.0,) * 6
+# Simulated seconds are sums of steps: one that falls short by rounding still counts as reached.
+TICK_TOLERANCE = 1e-6
+
+
+class Publisher:
+    """Publishes a world to the subscribers of its streams."""
+
+    def __init__(self, world: World, streams: Streams, sensing: Sensing) -> None:
+        self._world = world
+        self._streams = streams
+        self._sensing = sensing
+        self._began = time.monotonic()
+
+    def tick(self) -> None:
+        """One frame. State goes first: a client may hold its GIL until it comes, and so block its sensors."""
+        self._world.tick()
+        self._streams.publish(WORLD_STREAM, self.state())
+        self._world.map_changed = False
+        for actor in tuple(self._world.actors.values()):
+            if isinstance(actor, Sensor) and self._is_due(actor):
+                self._measure(actor)
+
+    def greet(self, subscriber: Subscriber) -> None:
+        """A new client of the world's stream gets the present state at once, not at the next tick."""
+        if subscriber.stream == WORLD_STREAM:
+            state = self.state()
+            subscriber.send([frame([state]), state])
+
+    def state(self) -> bytes:
+        """The world state message of the present frame."""
+        world = self._world
+        seconds = time.monotonic() - self._began
+        flags = MAP_CHANGED if world.map_changed else 0
+        return b"".join(
+            (
+                header(Stream.WORLD, world.frame, world.elapsed, ORIGIN),
+                EPISODE.pack(world.episode, seconds, world.settings.delta, 0, 0, 0, flags),
+                *map(_entry, world.actors.values()),
+            )
+        )
+
+    def _is_due(self, sensor: Sensor) -> bool:
+        if not sensor.stream or not self._streams.is_watched(sensor.stream):
+            return False
+        wait = sensor.number("sensor_tick")
+        return not wait or self._world.elapsed - sensor.sent_at > wait - TICK_TOLERANCE
+
+    def _measure(self, sensor: Sensor) -> None:
+        assert sensor.kind is not None
+        for body in self._sensing.measure(sensor):
+            sensor.sent_at = self._world.elapsed
+            start = header(sensor.kind, self._world.frame, self._world.elapsed, sensor.pose)
+            self._streams.publish(sensor.stream, start, *body)
+
+
+def _entry(actor: Actor) -> bytes:
+    return ACTOR.pack(
+        actor.id,
+        ACTIVE,
+        *actor.pose,
+        *actor.velocity,
+        *actor.angular_velocity,
+        *actor.acceleration,
+        actor.union(),
+    )
