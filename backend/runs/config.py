@@ -11,6 +11,7 @@ from backend.errors import InvalidConfig
 from backend.runs.presets import PRESETS
 
 REWARD_FIELDS_PREFIX = "reward_"
+DDPG_TRICKS: dict[str, Any] = {"twin_critics": False, "policy_delay": 1, "target_policy_noise": 0.0}
 
 
 def _field(default: Any, group: str, description: str, *, sb3: Any = None, **bounds: Any) -> Any:
@@ -161,7 +162,9 @@ class RunConfig(BaseModel):
         "Image encoder: NatureCNN, or a small one for CPUs; unused without images",
     )
     encoder_layer_norm: bool = _field(
-        True, "networks", "LayerNorm after every convolution and the encoder's fc layer"
+        True,
+        "networks",
+        "LayerNorm after every convolution and fc layer of NatureCNN; of the small encoder after its fc layer",
     )
     head_layer_norm: bool = _field(
         False, "networks", "LayerNorm after every hidden layer of the heads"
@@ -249,6 +252,14 @@ class RunConfig(BaseModel):
         ["non_finite"], "verdict", "Rules whose critical state halts the run after a checkpoint"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_tricks(cls, values: Any) -> Any:
+        """DDPG's config says what DDPG does, not TD3's defaults."""
+        if isinstance(values, dict) and values.get("algorithm") == "ddpg":
+            return {**DDPG_TRICKS, **values}
+        return values
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for problem in _contradictions(self):
@@ -311,6 +322,13 @@ def _contradictions(config: RunConfig) -> list[str]:
         found.append(
             f"actor_input ({config.actor_input}) needs the carla environment: {config.environment} has no camera"
         )
+    if config.algorithm == "ddpg":
+        for name, off in DDPG_TRICKS.items():
+            if getattr(config, name) != off:
+                found.append(
+                    f"{name} ({getattr(config, name)}) is one of TD3's tricks: "
+                    f"leave it out or set {off} with ddpg, or choose td3"
+                )
     if config.evaluation_screening > config.evaluation_episodes:
         found.append(
             f"evaluation_screening ({config.evaluation_screening}) exceeds evaluation_episodes "

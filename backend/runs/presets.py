@@ -36,7 +36,6 @@ VISION_SMALL = Preset(
         "actor_input": "image",
         "critic_input": "vector",
         "encoder": "small",
-        "encoder_layer_norm": False,
         "hidden_sizes": [128],
         "head_layer_norm": True,
         "actor_learning_rate": 5e-4,

@@ -1,5 +1,6 @@
 """Small configurations, spaces and batches for the tests of agents."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from gymnasium import spaces
 
 from backend.runs.config import RunConfig
 from worker.agents import TD3, make_agent
+from worker.agents.encoders import prepare
 from worker.replay import Batch
 
 VECTOR = 5
@@ -34,6 +36,17 @@ def actions() -> spaces.Box:
 def agent(**overrides: Any) -> TD3:
     chosen = config(**overrides)
     return make_agent(chosen, space(chosen.uses_images, chosen.frame_stack), actions())
+
+
+def prepared(**options: Any) -> Batch:
+    """An image batch for the small encoder as networks read it."""
+    chosen = config(actor_input="image", encoder="small")
+    sample = batch(images=True, **options)
+    return replace(
+        sample,
+        observations=prepare(chosen, sample.observations),
+        next_observations=prepare(chosen, sample.next_observations),
+    )
 
 
 def batch(

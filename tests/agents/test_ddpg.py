@@ -1,8 +1,9 @@
 """DDPG is TD3 with its three tricks off."""
 
+import pytest
 import torch
 
-from tests.agents.samples import agent, batch
+from tests.agents.samples import agent, batch, config
 from worker.agents import DDPG
 
 
@@ -21,3 +22,11 @@ def test_ddpg_says_nothing_of_a_second_critic() -> None:
     learner = agent(algorithm="ddpg")
     learner.update(batch())
     assert not [name for name in learner.diagnostics() if "q2" in name]
+
+
+def test_a_ddpg_config_says_what_ddpg_does_and_refuses_td3s_tricks() -> None:
+    chosen = config(algorithm="ddpg")
+    assert (chosen.twin_critics, chosen.policy_delay, chosen.target_policy_noise) == (False, 1, 0)
+    assert config(**chosen.model_dump()) == chosen
+    with pytest.raises(ValueError, match=r"policy_delay \(2\) is one of TD3's tricks"):
+        config(algorithm="ddpg", policy_delay=2)

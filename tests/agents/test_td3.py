@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.agents.samples import agent, batch
+from tests.agents.samples import agent, batch, prepared
 from worker.agents import TD3
 from worker.agents.parameters import ParameterVector
 
@@ -100,7 +100,7 @@ def test_the_actor_encoder_learns_only_through_the_action(critic_input: str) -> 
     learner = agent(
         actor_input="image", critic_input=critic_input, encoder="small", actor_max_grad_norm=0.0
     )
-    sample = batch(images=True).observations
+    sample = prepared().observations
     learner._update_actor(sample)
     seen = learner.actor_optimiser.vector.gradient.clone()
 
@@ -119,9 +119,11 @@ def test_the_actor_encoder_learns_only_through_the_action(critic_input: str) -> 
 
 
 def test_the_policy_head_gets_a_gradient() -> None:
-    for overrides in ({}, {"actor_input": "image+vector", "encoder": "small"}):
-        learner = agent(**overrides)
-        learner._update_actor(batch(images="actor_input" in overrides).observations)
+    for learner, sample in (
+        (agent(), batch()),
+        (agent(actor_input="image+vector", encoder="small"), prepared()),
+    ):
+        learner._update_actor(sample.observations)
         head = learner.actor_optimiser.vector.gradient_of("head")
         assert head is not None
         assert head.norm() > 1e-6
@@ -178,12 +180,11 @@ def test_equal_seeds_train_equally_and_leave_the_global_generator_alone() -> Non
 
 def test_acting_is_the_actor_without_noise() -> None:
     learner = agent(actor_input="image", encoder="small")
-    sample = batch(size=1, images=True).observations
-    single = {name: value[0].numpy() for name, value in sample.items()}
+    single = {name: v[0].numpy() for name, v in batch(size=1, images=True).observations.items()}
     action = learner.act(single)
     assert action.shape == (2,)
     assert action.dtype == np.float32
-    expected = learner.actor(sample)[0].detach().numpy()
+    expected = learner.actor(prepared(size=1).observations)[0].detach().numpy()
     np.testing.assert_allclose(action, expected, atol=1e-6)
 
 

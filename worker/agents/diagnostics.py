@@ -40,20 +40,14 @@ class CriticTrace:
         return found + _norms("critic", self.norms) + _feature_norm("critic", self.features)
 
     def evidence(self) -> dict[str, NDArray[Any]]:
-        """The batch and what came of it, enough to do the update again."""
-        batch = self.batch
+        """What came of the batch."""
         tensors = {
             "critic_loss": self.loss,
             "critic_gradient_norm": self.norms.total,
             "q": self.q,
             "targets": self.targets,
-            "actions": batch.actions,
-            "rewards": batch.rewards,
-            "terminations": batch.terminations,
-            **{f"observations.{name}": value for name, value in batch.observations.items()},
-            **{f"next_observations.{name}": v for name, v in batch.next_observations.items()},
         }
-        return {"indices": batch.indices, **{k: v.cpu().numpy() for k, v in tensors.items()}}
+        return {name: value.cpu().numpy() for name, value in tensors.items()}
 
 
 @dataclass(frozen=True)

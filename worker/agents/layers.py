@@ -38,10 +38,15 @@ class Convolution(nn.Module):
         self._stride = stride
         self._padding = padding
 
+    @property
+    def kernel(self) -> torch.Tensor:
+        """What is convolved with."""
+        return self.weight
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         out = F.conv2d(
             images.permute(0, 3, 1, 2),
-            self.weight.permute(0, 3, 1, 2),
+            self.kernel.permute(0, 3, 1, 2),
             self.bias,
             self._stride,
             self._padding,

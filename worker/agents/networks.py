@@ -41,12 +41,12 @@ class Heads(nn.Module):
         self.shifts = nn.ParameterList([nn.Parameter(torch.zeros(count, 1, b)) for b in normed])
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        hidden = inputs.expand(len(self.weights[0]), *inputs.shape)
+        hidden = inputs.expand(self.weights[0].shape[0], *inputs.shape)
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, hidden, weight)
             if layer < last:
-                hidden = F.relu(self._normalised(layer, hidden))
+                hidden = F.relu_(self._normalised(layer, hidden))
         return hidden
 
     def first(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -61,7 +61,7 @@ class Heads(nn.Module):
                     gain = self.gains[layer][0, 0].detach()
                     shift = self.shifts[layer][0, 0].detach()
                     hidden = F.layer_norm(hidden, gain.shape, gain, shift)
-                hidden = F.relu(hidden)
+                hidden = F.relu_(hidden)
         return hidden
 
     def _normalised(self, layer: int, hidden: torch.Tensor) -> torch.Tensor:

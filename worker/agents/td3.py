@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from torch import nn
 
 from backend.runs.config import RunConfig
 from worker.agents.diagnostics import ActorTrace, CriticTrace, read
+from worker.agents.encoders import prepare
 from worker.agents.errors import NonFinite
 from worker.agents.gradients import Optimiser
 from worker.agents.networks import Actor, Critic
 from worker.agents.parameters import ParameterVector
-from worker.agents.threads import one_thread
+from worker.agents.policy import Policy
 from worker.replay.batch import Batch, Observations
 
 
@@ -62,18 +64,14 @@ class TD3:
         self._noise = torch.Generator(self.device).manual_seed(config.seed)
         on_cpu = self.device.type == "cpu"
         self._check_every_update = on_cpu if check_every_update is None else check_every_update
+        self._policy = Policy(self.config, self.actor, self.device)
+        self._batch: Batch | None = None
         self._critic_trace: CriticTrace | None = None
         self._actor_trace: ActorTrace | None = None
 
     def act(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """The policy's action [A] in [-1, 1] without noise. One thread: at batch 1 more only wait."""
-        with one_thread(), torch.inference_mode():
-            batch = {
-                name: torch.as_tensor(observation[name]).unsqueeze(0).to(self.device)
-                for name in self.actor.names
-            }
-            action: NDArray[np.float32] = self.actor(batch)[0].cpu().numpy()
-            return action
+        """The policy's action [A] in [-1, 1] without noise."""
+        return self._policy(observation)
 
     def update(self, batch: Batch) -> None:
         """One step of Algorithm 1: the critics, and every `policy_delay`-th time actor and targets.
@@ -81,13 +79,23 @@ class TD3:
         Raises:
             NonFinite: before any weight changed, if checking every update.
         """
-        batch = batch.to(self.device)
+        self._batch = batch
         self.updates += 1
+        actor_moves = self.updates % self.config.policy_delay == 0
+        batch = self._prepared(batch.to(self.device), actor_moves)
         self._update_critic(batch)
-        if self.updates % self.config.policy_delay == 0:
+        if actor_moves:
             self._update_actor(batch.observations)
             self._target_critic_vector.follow(self.critic_optimiser.vector, self.config.tau)
             self._target_actor_vector.follow(self.actor_optimiser.vector, self.config.tau)
+
+    def _prepared(self, batch: Batch, actor_moves: bool) -> Batch:
+        """Images as encoders read them, where one will."""
+        observations = batch.observations
+        if actor_moves or self.critic.encoder is not None:
+            observations = prepare(self.config, observations)
+        next_observations = prepare(self.config, batch.next_observations)
+        return replace(batch, observations=observations, next_observations=next_observations)
 
     def _update_critic(self, batch: Batch) -> None:
         targets = self._targets(batch)
@@ -157,7 +165,7 @@ class TD3:
             raise NonFinite(network, self.updates, self._evidence())
 
     def _evidence(self) -> dict[str, NDArray[Any]]:
-        found: dict[str, NDArray[Any]] = {}
+        found = {} if self._batch is None else self._batch.arrays()
         for trace in (self._critic_trace, self._actor_trace):
             if trace is not None:
                 found.update(trace.evidence())
@@ -181,7 +189,7 @@ class TD3:
             network.load_state_dict(state[name])
         self.actor_optimiser.load_state_dict(state["actor_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
-        self._critic_trace = self._actor_trace = None
+        self._batch = self._critic_trace = self._actor_trace = None
 
     def _networks(self) -> dict[str, nn.Module]:
         return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,17 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rewards)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything by name, observations as `observations.NAME`."""
+        tensors = {
+            "actions": self.actions,
+            "rewards": self.rewards,
+            "terminations": self.terminations,
+            **{f"observations.{name}": value for name, value in self.observations.items()},
+            **{f"next_observations.{name}": v for name, v in self.next_observations.items()},
+        }
+        return {"indices": self.indices, **{k: v.cpu().numpy() for k, v in tensors.items()}}
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on `device`; itself if it is there already."""
