@@ -9,6 +9,7 @@ from worker.simulator.protocol import TRAFFIC_LIGHT, VEHICLE, WALKER, LightState
 from worker.simulator.vehicle import MASS, Control, Motion
 
 AT_REST = (0.0, 0.0, 0.0)
+STANDING, HANDS_OFF = Motion(0.0, 0.0, 0.0), Control()
 WALKER_MASS = 75.0
 STATIC_MASS = 1e9
 
@@ -107,8 +108,8 @@ class Sensor(Actor):
 class Vehicle(Actor):
     """A car. `motion` is the truth it is integrated in; pose and velocities are derived from it."""
 
-    motion: Motion = Motion(0.0, 0.0, 0.0)
-    control: Control = Control()
+    motion: Motion = STANDING
+    control: Control = HANDS_OFF
     lights: int = 0
     speed_limit: float = 30.0
     light: "TrafficLight | None" = None

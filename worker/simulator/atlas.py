@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from worker.simulator.look import Packed
 from worker.simulator.raster import GRAINS, GroundRaster, Material
-from worker.simulator.rays import Floats, Indices, Rays
+from worker.simulator.rays import Floats, Rays
 
 LEVELS = 6
 _PAIR = np.uint32(0x00FF00FF)
@@ -94,7 +94,7 @@ class GroundView:
         self._offset = np.array([each.offset for each in atlas.levels], dtype=np.int32)[level]
         self._x, self._y = atlas.raster.x, atlas.raster.y
 
-    def cells(self, x: float, y: float, cosine: float, sine: float) -> Indices:
+    def cells(self, x: float, y: float, cosine: float, sine: float) -> NDArray[np.int32]:
         """Indices into the atlas for a camera there, its yaw given as cosine and sine."""
         column = self._ahead * np.float32(cosine)
         column -= self._right * np.float32(sine)

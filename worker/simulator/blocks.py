@@ -40,22 +40,23 @@ class Blocks:
     def __len__(self) -> int:
         return len(self.yaw)
 
-    def take(self, chosen: NDArray[np.intp]) -> "Blocks":
+    def take(self, chosen: Ints) -> "Blocks":
         return Blocks(
-            *(each[chosen] for each in (self.shape, self.yaw, self.style)),
+            self.shape[chosen],
+            self.yaw[chosen],
+            self.style[chosen],
             self.color[chosen],
             self.tag[chosen],
         )
 
     def joined(self, others: "Blocks") -> "Blocks":
-        pairs = (
-            (self.shape, others.shape),
-            (self.yaw, others.yaw),
-            (self.style, others.style),
-            (self.color, others.color),
-            (self.tag, others.tag),
+        return Blocks(
+            np.concatenate((self.shape, others.shape)),
+            np.concatenate((self.yaw, others.yaw)),
+            np.concatenate((self.style, others.style)),
+            np.concatenate((self.color, others.color)),
+            np.concatenate((self.tag, others.tag)),
         )
-        return Blocks(*(np.concatenate(pair) for pair in pairs))
 
     def in_view(self, x: float, y: float, yaw: float, half_angle: float) -> "Blocks":
         """Those that may be seen from there; the nearer one is, the more generous the test."""

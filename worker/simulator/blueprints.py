@@ -14,6 +14,9 @@ class Size(NamedTuple):
     height: float
 
 
+NO_BODY = Size(0.0, 0.0, 0.0)
+
+
 @dataclass(frozen=True)
 class Field:
     """One attribute of a blueprint."""
@@ -41,7 +44,7 @@ class Blueprint:
 
     id: str
     fields: tuple[Field, ...] = ()
-    size: Size = Size(0.0, 0.0, 0.0)
+    size: Size = NO_BODY
     tag: int = 0
     stream: Stream | None = None
 

@@ -98,7 +98,7 @@ class Cameras:
             image = scene.tags()
         else:
             image = scene.colors()
-        return memoryview(image).cast("B")
+        return image.data.cast("B")
 
     def prepare(self, sensor: Sensor) -> tuple[Stage, Lensed]:
         """What rendering for the sensor needs, made now if it is the first of its kind."""
@@ -145,7 +145,7 @@ class _Scene:
         directions = bins + np.float32(self._yaw)
         self.layers = cast(self.blocks, self._x, self._y, directions, LAYERS)
 
-    def _cells(self) -> Indices:
+    def _cells(self) -> NDArray[np.int32]:
         return self._lensed.view.cells(self._x, self._y, math.cos(self._yaw), math.sin(self._yaw))
 
     def _empty(self) -> Image:

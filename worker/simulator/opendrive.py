@@ -159,21 +159,37 @@ def _lanes(road: Element) -> Iterator[Lane]:
 def _section(
     road: Element, index: int, section: Element, curve: Curve, start: float
 ) -> Iterator[Lane]:
-    height = polynomial(road.findall("elevationProfile/elevation"), "s", curve.s)
     base = polynomial(road.findall("lanes/laneOffset"), "s", curve.s)
-    identity = int(number(road, "id")), index
-    common = (int(number(road, "junction", -1)), _limit(road), curve, height)
-    for lane in section.findall("center/lane"):
-        yield Lane(*identity, 0, "none", *common, base, base, _marks(lane))
+
+    def lane(element: Element, inner: Array, outer: Array) -> Lane:
+        return Lane(
+            road=int(number(road, "id")),
+            section=index,
+            id=int(number(element, "id")),
+            kind=element.get("type", "none"),
+            junction=int(number(road, "junction", -1)),
+            limit=_limit(road),
+            curve=curve,
+            height=height,
+            inner=inner,
+            outer=outer,
+            marks=_marks(element),
+        )
+
+    height = polynomial(road.findall("elevationProfile/elevation"), "s", curve.s)
+    for element in section.findall("center/lane"):
+        yield lane(element, base, base)
     for side, sign in (("left", 1.0), ("right", -1.0)):
         inner = base
-        for lane in sorted(section.findall(f"{side}/lane"), key=lambda l: abs(int(l.get("id", 0)))):
-            outer = inner + sign * polynomial(lane.findall("width"), "sOffset", curve.s - start)
-            kind = lane.get("type", "none")
-            yield Lane(
-                *identity, int(number(lane, "id")), kind, *common, inner, outer, _marks(lane)
-            )
+        for element in sorted(section.findall(f"{side}/lane"), key=_distance_from_center):
+            widths = element.findall("width")
+            outer = inner + sign * polynomial(widths, "sOffset", curve.s - start)
+            yield lane(element, inner, outer)
             inner = outer
+
+
+def _distance_from_center(lane: Element) -> float:
+    return abs(number(lane, "id"))
 
 
 def _marks(lane: Element) -> tuple[Mark, ...]:

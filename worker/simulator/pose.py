@@ -19,9 +19,9 @@ class Pose(NamedTuple):
     @classmethod
     def read(cls, transform: Wire) -> "Pose":
         """A pose out of a request's Transform; ValueError if it is not one."""
-        location = numbers(transform[0], 3, "location")
+        x, y, z = numbers(transform[0], 3, "location")
         pitch, yaw, roll = numbers(transform[1], 3, "rotation")
-        return cls(*location, pitch, half_turn(yaw), roll)
+        return cls(x, y, z, pitch, half_turn(yaw), roll)
 
     def wire(self) -> Wire:
         return [[self.x, self.y, self.z], [self.pitch, self.yaw, self.roll]]

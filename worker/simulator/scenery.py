@@ -8,9 +8,11 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.simulator.actors import Actor
 from worker.simulator.blueprints import Blueprint, Size
+from worker.simulator.curves import Array
 from worker.simulator.opendrive import Lane, RoadMap
 from worker.simulator.pose import Pose
 
@@ -154,9 +156,9 @@ class _Taken:
                 x, y = lane.points(lane.inner + share * (lane.outer - lane.inner))
                 self._cells[self._index(x, y)] = True
 
-    def _index(self, x: object, y: object) -> tuple[object, object]:
-        rows = ((np.asarray(y) - self._y) / CELL).astype(int)
-        columns = ((np.asarray(x) - self._x) / CELL).astype(int)
+    def _index(self, x: Array, y: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        rows = ((y - self._y) / CELL).astype(np.intp)
+        columns = ((x - self._x) / CELL).astype(np.intp)
         return (
             rows.clip(0, self._cells.shape[0] - 1),
             columns.clip(0, self._cells.shape[1] - 1),

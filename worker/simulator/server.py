@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import selectors
 import socket
 import sys
@@ -156,7 +157,7 @@ class _Lifeline:
         self._stop = stop
 
     def on_readable(self) -> None:
-        if not self._pipe.buffer.read1(4096):
+        if not os.read(self._pipe.fileno(), 4096):
             self._stop()
 
 
