@@ -89,17 +89,17 @@ def evaluate(
     threshold: float = 0.8,
     on_episode: OnEpisode | None = None,
 ) -> Evaluation:
-    """Drives one episode a seed, without noise, from the routes' starts.
+    """Drives one episode a seed, without noise, from the start of each route in turn.
 
     After the first `screening` episodes it goes on only if at least `threshold` of them succeeded; 0
     runs all, and so does an environment that has no notion of success. `on_episode` is called between
     episodes with the record; returning False stops.
     """
     records: list[Record] = []
-    for seed in seeds:
+    for number, seed in enumerate(seeds):
         if screening and len(records) == screening and _failed(records, threshold):
             break
-        records.append(_drive(env, policy, seed))
+        records.append(_drive(env, policy, seed, number))
         if on_episode is not None and not on_episode(records[-1]):
             break
     return Evaluation(tuple(records), complete=len(records) == len(seeds))
@@ -110,10 +110,10 @@ def _failed(records: Sequence[Record], threshold: float) -> bool:
     return bool(successes) and sum(successes) < threshold * len(successes)
 
 
-def _drive(env: gymnasium.Env[Any, Any], policy: Policy, seed: int) -> Record:
+def _drive(env: gymnasium.Env[Any, Any], policy: Policy, seed: int, number: int) -> Record:
     if callable(forget := getattr(policy, "reset", None)):
         forget()
-    observation, _ = env.reset(seed=seed, options={"evaluation": True})
+    observation, _ = env.reset(seed=seed, options={"evaluation": True, "route": number})
     while True:
         observation, _, terminated, truncated, info = env.step(policy(observation))
         if terminated or truncated:

@@ -41,6 +41,12 @@ def start_simulator() -> tuple["subprocess.Popen[str]", SimulatorAddress]:
     return process, SimulatorAddress("127.0.0.1", port, free_port())
 
 
+def stop(process: "subprocess.Popen[str]") -> None:
+    """A stopped process takes SIGKILL too."""
+    process.kill()
+    process.communicate()
+
+
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[SimulatorAddress]:
     if named := os.environ.get("PITWALL_TEST_CARLA"):
@@ -49,5 +55,4 @@ def simulator() -> Iterator[SimulatorAddress]:
         return
     process, address = start_simulator()
     yield address
-    process.kill()
-    process.wait()
+    stop(process)

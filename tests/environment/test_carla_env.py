@@ -121,8 +121,11 @@ def test_reaching_the_goal_is_success(env: DrivingEnv) -> None:
 def test_driving_into_a_parked_car_is_a_collision_and_no_success(env: DrivingEnv) -> None:
     env.reset(seed=0, options={"start": Start()})
     obstacle = Vehicle(env.connection.world, env.routes[0].pose(40.0), role="obstacle")
+    infos = []
     try:
-        infos = [held(env, 0.0, 0.5, Start(distance=20.0, speed=6.0)) for _ in range(2)]
+        for _ in range(2):
+            obstacle.place(env.routes[0].pose(40.0))
+            infos.append(held(env, 0.0, 0.5, Start(distance=20.0, speed=6.0)))
     finally:
         obstacle.destroy()
     assert [info["termination"] for info in infos] == ["collision"] * 2
@@ -151,9 +154,10 @@ def test_rolling_starts_roll_at_their_speed(env: DrivingEnv) -> None:
 
 
 def test_evaluations_start_at_rest_at_the_routes_start(env: DrivingEnv) -> None:
-    for seed in range(6):
-        observation, info = env.reset(seed=seed, options={"evaluation": True})
-        assert info["route"] == ("right", "straight", "left")[seed % 3]
+    for number in range(6):
+        options = {"evaluation": True, "route": number}
+        observation, info = env.reset(seed=11, options=options)
+        assert info["route"] == ("right", "straight", "left")[number % 3]
         assert observation["vector"][0] == 0.0
         assert env.route_percent == 0.0
 

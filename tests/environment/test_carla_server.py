@@ -94,7 +94,7 @@ def test_an_ego_that_someone_else_removed_is_a_lost_simulator(simulator: Simulat
     first = DrivingEnv(parse_config("quickstart"), simulator)
     first.reset(seed=0)
     second = DrivingEnv(parse_config("quickstart"), simulator)
-    with pytest.raises(SimulatorLost, match="is gone from the world"):
+    with pytest.raises(SimulatorLost, match="vanished from the world"):
         first.reset(seed=0)
     second.reset(seed=0)
     first.close()

@@ -56,7 +56,7 @@ def test_every_seed_is_one_episode_in_order() -> None:
     assert result.complete
     assert result.success_rate == 0.5
     assert result.return_mean == 2.0
-    assert env.options == [{"evaluation": True}] * 4
+    assert env.options == [{"evaluation": True, "route": number} for number in range(4)]
 
 
 def test_screening_stops_a_policy_that_fails_early() -> None:

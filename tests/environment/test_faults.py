@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.environment.conftest import start_simulator
+from tests.environment.conftest import start_simulator, stop
 from worker.environment import SimulatorAddress
 
 CLIENT = """
@@ -16,7 +16,7 @@ import os, sys, time
 import numpy as np
 from backend.runs.config import parse_config
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
-preset, port, timeout = sys.argv[1], int(sys.argv[2]), 1.0
+preset, port, timeout = sys.argv[1], int(sys.argv[2]), 3.0
 env = make_environment(parse_config(preset), SimulatorAddress("127.0.0.1", port, 0), timeout)
 env.reset(seed=0)
 print("driving", flush=True)
@@ -27,7 +27,7 @@ while True:
         if terminated or truncated:
             env.reset()
     except SimulatorLost as error:
-        print(f"lost after {time.monotonic() - began:.1f} s: {error}", flush=True)
+        print(f"{time.monotonic() - began:.1f} s until lost: {error}", flush=True)
         break
 try:
     env.reset()
@@ -35,7 +35,7 @@ except SimulatorLost as error:
     print(f"still: {error}", flush=True)
 began = time.monotonic()
 env.close()
-print(f"closed after {time.monotonic() - began:.1f} s", flush=True)
+print(f"{time.monotonic() - began:.1f} s until closed", flush=True)
 os._exit(0)
 """
 
@@ -47,7 +47,7 @@ began = time.monotonic()
 try:
     make_environment(parse_config("quickstart"), SimulatorAddress("127.0.0.1", 9, 0), 1.0)
 except SimulatorLost as error:
-    print(f"lost after {time.monotonic() - began:.1f} s: {error}", flush=True)
+    print(f"{time.monotonic() - began:.1f} s until lost: {error}", flush=True)
 os._exit(0)
 """
 
@@ -56,12 +56,12 @@ os._exit(0)
 def fragile() -> Iterator[tuple["subprocess.Popen[str]", SimulatorAddress]]:
     process, address = start_simulator()
     yield process, address
-    process.kill()
-    process.wait()
+    stop(process)
 
 
-@pytest.mark.parametrize("preset", ["quickstart", "vision-small"])
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize(
+    ("preset", "fault"), [("quickstart", signal.SIGKILL), ("vision-small", signal.SIGSTOP)]
+)
 def test_a_lost_simulator_is_told_within_the_timeout_and_closing_does_not_wait(
     fragile: tuple["subprocess.Popen[str]", SimulatorAddress], fault: signal.Signals, preset: str
 ) -> None:
@@ -73,15 +73,15 @@ def test_a_lost_simulator_is_told_within_the_timeout_and_closing_does_not_wait(
         time.sleep(0.2)
         process.send_signal(fault)
         lost, still, closed = client.stdout.read().splitlines()
-    assert lost.startswith("lost after 1."), lost
+    assert 2.9 <= float(lost.split()[0]) < 5.0, lost
     assert f"simulator 127.0.0.1:{address.port} is lost" in lost or "no camera image" in lost
     assert "was lost: build a new environment" in still
-    assert closed.startswith("closed after 0."), closed
+    assert float(closed.split()[0]) < 1.0, closed
     assert client.returncode == 0
 
 
 def test_a_port_where_nobody_answers_is_a_lost_simulator() -> None:
     command = [sys.executable, "-c", NOBODY]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.stdout.startswith("lost after 1."), done
+    assert 0.9 <= float(done.stdout.split()[0]) < 3.0, done
     assert "simulator 127.0.0.1:9 is lost" in done.stdout

@@ -1,13 +1,15 @@
 """The hand-written driver policies are measured against: pure pursuit steers, a PID keeps the speed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.environment.carla_env import DrivingEnv
+from worker.environment.connection import TICK_SECONDS
 from worker.environment.observation import VECTOR_SCALE, WAYPOINTS
 from worker.environment.reward import WAYPOINT_SPACING
 
@@ -23,6 +25,12 @@ class Steering:
     max_angle: float = math.radians(40.0)
     curve: tuple[tuple[float, float], ...] = ((5.0, 1.0), (18.0, 0.35))
 
+    @classmethod
+    def of(cls, physics: Any) -> Self:
+        """From `carla.VehiclePhysicsControl`, whose curve counts in km/h and angle in degrees."""
+        curve = tuple((point.x / 3.6, point.y) for point in physics.steering_curve)
+        return cls(max_angle=math.radians(physics.wheels[0].max_steer_angle), curve=curve)
+
     def steer(self, curvature: float, speed: float) -> float:
         speeds, shares = zip(*self.curve, strict=True)
         available = self.max_angle * float(np.interp(speed, speeds, shares))
@@ -33,16 +41,19 @@ class PidPursuit:
     """Follows the route in the 53-vector; a policy like any other: `driver(observation) -> action`.
 
     Coulter 1992 for the pursuit; the look-ahead grows with speed. Speed falls to `turn_speed` where the
-    route bends within the next metres. It sees no traffic, because the 53-vector holds none.
+    route bends within the next metres, and so that it can stop behind the vehicle ahead. Traffic lights
+    mean nothing to it.
 
     Args:
         target_speed: m/s on straights.
         decision_seconds: time between decisions, for the integral and the derivative.
+        gap: metres to the vehicle ahead, which no policy is told: the 53-vector holds no traffic.
         scale: what the observation's vector was multiplied with; that of `make_environment` by default.
     """
 
     proportional, integral, derivative = 0.6, 0.05, 0.05
     bend = 0.25
+    standing_gap, braking = 4.0, 3.0
 
     def __init__(
         self,
@@ -50,14 +61,26 @@ class PidPursuit:
         turn_speed: float = 5.0,
         decision_seconds: float = 0.1,
         steering: Steering | None = None,
+        gap: Callable[[], float] | None = None,
         scale: NDArray[np.float32] = VECTOR_SCALE,
     ) -> None:
         self._target_speed = target_speed
         self._turn_speed = min(turn_speed, target_speed)
         self._seconds = decision_seconds
         self._steering = steering or Steering()
+        self._gap = gap
         self._scale = scale
         self.reset()
+
+    @classmethod
+    def of(cls, env: DrivingEnv, target_speed: float = 8.0) -> Self:
+        """The driver of that environment's car, in its traffic."""
+        return cls(
+            target_speed,
+            decision_seconds=env.config.ticks_per_decision * TICK_SECONDS,
+            steering=Steering.of(env.ego.actor.get_physics_control()),
+            gap=lambda: env.ahead.gap,
+        )
 
     def reset(self) -> None:
         """Forgets the speed controller's past, at the start of an episode."""
@@ -83,13 +106,17 @@ class PidPursuit:
         return float(2.0 * right / max(1.0, forward * forward + right * right))
 
     def _wanted(self, waypoints: NDArray[Any], speed: float) -> float:
-        """Slow down where the route bends within the distance comfortable braking takes."""
+        """Slow where the route bends within the distance comfortable braking takes, and behind others."""
         far = int(min(WAYPOINTS - 1, 8 + speed / WAYPOINT_SPACING))
-        near = waypoints[8]
-        for forward, right in (near, waypoints[far]):
-            if abs(math.atan2(right, max(1e-3, forward))) > self.bend:
-                return self._turn_speed
-        return self._target_speed
+        bends = any(
+            abs(math.atan2(right, max(1e-3, forward))) > self.bend
+            for forward, right in (waypoints[8], waypoints[far])
+        )
+        wanted = self._turn_speed if bends else self._target_speed
+        if self._gap is None:
+            return wanted
+        room = max(0.0, self._gap() - self.standing_gap)
+        return min(wanted, math.sqrt(2.0 * self.braking * room))
 
     def _pedal(self, error: float) -> float:
         change = 0.0 if self._previous is None else (error - self._previous) / self._seconds

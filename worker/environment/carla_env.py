@@ -57,11 +57,13 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
     Observation: `vector` (53,) float32 unscaled; with a camera also `image` (frame_stack, 84, 84)
     uint8, newest last, and `command` (2,) float32.
     Action: (2,) float32 in [-1, 1]: steer right; throttle when positive, else brake.
-    Options of `reset`: `evaluation` (start of the route, no rolling starts), `start` (a `Start`).
+    Options of `reset`: `evaluation` (at rest at a route's start) with `route` (its number, modulo how
+    many there are), or `start` (a `Start`).
 
     Attributes:
         tick_ms, reset_ms: wall time of the last decision's ticks (mean) and of the last reset; not in
             `info`, which is the same whenever an episode is replayed.
+        ahead: gap and time to collision to the vehicle ahead on the route, when there is traffic.
 
     Raises:
         SimulatorLost: from any call, at most one `timeout` after the simulator fell silent.
@@ -124,7 +126,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
         began = perf_counter()
-        start = self._draw_start(seed, options or {})
+        start = self._draw_start(options or {})
         with self._answering:
             self._begin(start)
             observation = self._observe(first=True)
@@ -135,11 +137,12 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             "position": (self.ego.x, self.ego.y),
         }
 
-    def _draw_start(self, seed: int | None, options: dict[str, Any]) -> Start:
+    def _draw_start(self, options: dict[str, Any]) -> Start:
         if isinstance(given := options.get("start"), Start):
             return given
         if options.get("evaluation"):
-            return draw_evaluation(self.np_random, self.config, self.routes, seed or 0)
+            number = int(options.get("route", 0))
+            return draw_evaluation(self.np_random, self.config, self.routes, number)
         return draw_training(self.np_random, self.config, self.routes)
 
     def _begin(self, start: Start) -> None:
@@ -157,6 +160,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self._tracker = self._trackers[start.route]
         self._tracker.start(route.index(start.distance), self.ego.x, self.ego.y, self.ego.yaw)
         self.episode = Episode(self._tracker.distance)
+        self.ahead, _ = self._look()
         self._acceleration = 0.0
         self._standing = 0
         self._over_marking = self._touches_marking()
@@ -190,7 +194,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         ego.read()
         tracker.update(ego.x, ego.y, ego.yaw)
         acceleration = (ego.speed - speed) / TICK_SECONDS
-        ahead, contact = self._look()
+        self.ahead, contact = self._look()
         hit = self._collision.hit(expected=contact or ego.jolted)
         touching = self._touches_marking()
         self._standing = self._standing + 1 if ego.speed < MOVING else 0
@@ -204,8 +208,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             standing=self._standing,
             gained=tracker.furthest - furthest,
             waypoints=_marks(tracker.furthest) - _marks(furthest),
-            gap=ahead.gap,
-            time_to_collision=ahead.time_to_collision,
+            gap=self.ahead.gap,
+            time_to_collision=self.ahead.time_to_collision,
             impact=speed if hit else None,
             off_route=abs(tracker.lateral) > self.config.max_deviation,
             goal=tracker.distance >= tracker.route.goal and not hit,

@@ -20,9 +20,9 @@ Driver = Callable[[Observation], NDArray[np.float32]]
 PROBE_TICKS = 200
 START, START_SPEED = 20.0, 6.0
 CRAWL_SPEED = 1.5
-# Bumper to bumper metres to the obstacle of the collision probe. Full braking from 6 m/s takes 2.25 m:
-# standing and colliding cover the same ground, so neither is paid for ground the other never reached.
-OBSTACLE_GAP = 2.0
+# Bumper to bumper metres to the parked car of the collision probe. Full braking from 6 m/s takes 2.25 m:
+# the standing drive would stop short of it, and has covered about the same ground.
+OBSTACLE_GAP = 4.0
 LARGEST_SHARE = 70.0
 UNSCALED = np.ones(VECTOR_SIZE, dtype=np.float32)
 

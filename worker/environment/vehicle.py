@@ -25,6 +25,7 @@ class Vehicle:
     """
 
     def __init__(self, world: carla.World, pose: Pose, role: str = "hero") -> None:
+        self._world = world
         blueprint = world.get_blueprint_library().find(BLUEPRINT)
         blueprint.set_attribute("role_name", role)
         self.actor = world.try_spawn_actor(blueprint, _transform(pose))
@@ -61,11 +62,10 @@ class Vehicle:
             SimulatorLost: another client destroyed the vehicle or loaded another world; its transform
                 would read as zero.
         """
-        # is_alive only tells whether this very handle destroyed it.
-        if not self.actor.is_active:
-            raise SimulatorLost("the vehicle vanished from the world: another client removed it")
         transform, velocity = self.actor.get_transform(), self.actor.get_velocity()
         location = transform.location
+        if location.x == location.y == location.z == 0.0 and not self._exists():
+            raise SimulatorLost("the vehicle vanished from the world: another client removed it")
         yaw = math.radians(transform.rotation.yaw)
         speed = math.hypot(velocity.x, velocity.y)
         middle = self.yaw + math.remainder(yaw - self.yaw, math.tau) / 2
@@ -74,6 +74,11 @@ class Vehicle:
         braking = (self.speed - speed) / TICK_SECONDS
         self.jolted = braking > HARDEST_BRAKING or math.hypot(slip_x, slip_y) > LARGEST_SLIP
         self.x, self.y, self.yaw, self.speed = location.x, location.y, yaw, speed
+
+    def _exists(self) -> bool:
+        # is_alive tells only whether this very handle destroyed it; is_active of a missing actor is
+        # uninitialised memory.
+        return bool(self._world.get_snapshot().has_actor(self.actor.id))
 
     def destroy(self) -> None:
         self.actor.destroy()
