@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.charts.figures import chart_groups
+from backend.charts.figures import CHARTS, chart_groups
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.service import list_checkpoints
 from backend.gates import service as gates
@@ -16,6 +16,7 @@ from backend.runs.events import list_events
 from backend.runs.models import Run, Segment
 from backend.runs.service import get_run, list_runs
 from backend.runs.states import RunState
+from backend.web.episodes import last_episodes
 from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage, segments_of
 from backend.web.sparklines import sparklines
@@ -25,6 +26,7 @@ from backend.workers.service import list_simulators, list_workers
 
 Context = dict[str, Any]
 Query = Mapping[str, str]
+EPISODE_CHARTS = ("return", "terminations", "component-shares", "route", "episode-length")
 SORTS = {"new": "Newest first", "name": "By name", "progress": "Most progress"}
 
 
@@ -180,6 +182,16 @@ RUN_SCENES = {
             segment_numbers=_segment_numbers,
         ),
         {**_HEAD, "checkpoint-table": "_checkpoints.html"},
+    ),
+    "episodes": Scene(
+        "episodes",
+        "episodes.html",
+        _with(
+            episodes=last_episodes,
+            charts=lambda session, run: [CHARTS[name] for name in EPISODE_CHARTS],
+        ),
+        {**_HEAD, "episode-table": "_episodes.html"},
+        charts=True,
     ),
     "log": Scene("log", "log.html", _with(events=_events(500)), {**_HEAD, "log": "_log.html"}),
     "config": Scene("config", "config.html", _with(), _HEAD),

@@ -38,6 +38,11 @@ def checkpoints(request: Request, run_id: RunId, session: Reading, now: Now) -> 
     return _show(request, session, run_id, "checkpoints", now)
 
 
+@router.get("/episodes")
+def episodes(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
+    return _show(request, session, run_id, "episodes", now)
+
+
 @router.get("/log")
 def log(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
     return _show(request, session, run_id, "log", now)

@@ -6,7 +6,7 @@ const MARGIN = { l: 52, r: 8, t: 8, b: 26 };
 const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
 const RELOAD_EVERY = 30_000;
 // Roles of traces that stand for a line of their own, in legend and readout.
-const LINES = ["mean", "mark", "share", "count", "quarter"];
+const LINES = ["mean", "mark", "share", "count", "quarter", "compared"];
 const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
@@ -85,7 +85,7 @@ class MetricChart extends HTMLElement {
     this.#waiting = {};
     this.#loadedAt = performance.now();
     const address = new URL(this.getAttribute("src"), location);
-    address.search = view.query(Math.max(200, Math.round(this.plot.clientWidth))).toString();
+    for (const [name, value] of view.query(Math.max(200, Math.round(this.plot.clientWidth)))) address.searchParams.set(name, value);
     try {
       const response = await fetch(address, { signal: this.#pending.signal });
       const answer = await response.json();
@@ -201,7 +201,8 @@ class MetricChart extends HTMLElement {
     const x = lines[0].x[nearest(lines[0].x, at)];
     const where = isTime() ? new Date(milliseconds(x)).toISOString().slice(11, 19) : `${view.x} ${whole.format(x)}`;
     const values = lines.map((trace) => number.format(trace.y[nearest(trace.x, at)]));
-    this.readout.textContent = `${where}  ${values.join("  ")}`;
+    const mark = this.marks.find((one) => Math.abs(one.x - at) < (axis.to - axis.from) * (4 / axis.width));
+    this.readout.textContent = `${where}  ${mark ? mark.label : values.join("  ")}`;
   }
 
   // New points are kept until the next frame the chart is on screen, then appended all at once.
