@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from backend.checkpoints.kinds import CheckpointKind
 from backend.errors import CheckpointError
+from backend.gates.engine import Request as Demand
 from backend.rules.rule import RuleAction
 from backend.runs.config import RunConfig
 from backend.runs.events import Level
@@ -26,6 +28,8 @@ from worker.seeding import Stream, episode_seed
 from worker.vitals import Vitals
 
 DIAGNOSTICS_EVERY = 100
+# A rule that flickers must not fill the disk: steps between a checkpoint and the next on an alert.
+ALERT_INTERVAL = 1000
 
 
 class Outcome(StrEnum):
@@ -83,16 +87,17 @@ class Training:
         self.commands = commands
         self.saver = saver
         self.vitals = vitals
+        self._saved_step = progress.step - ALERT_INTERVAL
 
     def run(self) -> End:
         """Train until the plan is done or a stop is obeyed."""
         while self.progress.step < self.config.total_steps:
             if end := self._obey():
                 return end
-            if self.progress.episode is None:
-                self._between_episodes()
-                continue
             try:
+                if self.progress.episode is None:
+                    self._between_episodes()
+                    continue
                 self._act()
                 self._learn()
                 self._report()
@@ -112,12 +117,15 @@ class Training:
             self.commands.answer(request, ok=checkpoint, result=f"step {self.progress.step:,}")
         if self.journal.fenced:
             return End(Outcome.FENCED, "another attempt owns the run")
-        if demands := self.journal.demands():
+        return self._heed(self.journal.demands())
+
+    def _heed(self, demands: Sequence[Demand]) -> End | None:
+        """What rules ask: a checkpoint, unless one was just written, and then perhaps a halt."""
+        halt = next((d for d in demands if d.action is not RuleAction.CHECKPOINT), None)
+        due = self.progress.step >= self._saved_step + ALERT_INTERVAL
+        if halt or (demands and due):
             self._save(CheckpointKind.ALERT)
-            for demand in demands:
-                if demand.action is not RuleAction.CHECKPOINT:
-                    return End(Outcome.HALTED, f"rule {demand.rule}: {demand.reason}")
-        return None
+        return End(Outcome.HALTED, f"rule {halt.rule}: {halt.reason}") if halt else None
 
     def _stop(self, request: Request) -> End:
         outcome, kind = STOPS[request.kind]
@@ -138,6 +146,7 @@ class Training:
         self.vitals.reset_took(time.perf_counter() - began)
         self.exploration.reset()
         progress.episode = Episode(progress.episodes, seed, observation)
+        self._activity(DRIVING)
 
     def _act(self) -> None:
         """One decision: choose, drive, store."""
@@ -184,8 +193,9 @@ class Training:
             self._save(CheckpointKind.INTERVAL)
 
     def _sample(self) -> None:
+        learning = self.progress.step >= self.config.learning_starts + DIAGNOSTICS_EVERY
         values = {
-            **self.vitals.sample(self.agent.updates),
+            **self.vitals.sample(self.agent.updates, learning),
             **self.agent.diagnostics(),
             "learner/exploration_noise": self.exploration.sigma(self.progress.step),
             "progress/buffer_size": float(len(self.replay)),
@@ -267,6 +277,7 @@ class Training:
         except CheckpointError as error:
             self.journal.event(Level.CRITICAL, "checkpoint", str(error))
             return False
+        self._saved_step = self.progress.step
         self.journal.checkpoint(kind, files, self.progress, self.agent.updates, evaluation)
         self._activity(DRIVING)
         return True

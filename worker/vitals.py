@@ -60,20 +60,24 @@ class Vitals:
         yield
         self._away += time.perf_counter() - began
 
-    def sample(self, updates: int) -> dict[str, float]:
-        """Metrics since the last sample, by catalogue name; at least one decision lies between."""
+    def sample(self, updates: int, learning: bool) -> dict[str, float]:
+        """Metrics since the last sample, by catalogue name; at least one decision lies between.
+
+        `learning`: updates were due after every decision since then.
+        """
         decisions, done = len(self._actions), updates - self._updates
         seconds = max(1e-9, time.perf_counter() - self._since - self._away)
         self.rate = decisions / seconds
         found = {
             "progress/steps_per_second": self.rate,
             "learner/updates": float(updates),
-            "learner/updates_per_step": done / decisions,
             "system/cpu_percent": self._process.cpu_percent(),
             "system/ram_bytes": float(self._process.memory_info().rss),
             "system/disk_free_bytes": float(shutil.disk_usage(self._folder).free),
             **_action_statistics(np.stack(self._actions)),
         }
+        if learning:
+            found["learner/updates_per_step"] = done / decisions
         if done:
             found["system/update_ms"] = 1000.0 * self._update_seconds / done
         if self._reset_seconds:

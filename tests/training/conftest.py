@@ -1,0 +1,107 @@
+"""An attempt at a small run on Pendulum, put together as the trainer process puts it together."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from backend.database import Database
+from backend.runs import attempts
+from backend.runs.config import parse_config
+from backend.runs.service import create_run
+from backend.settings import Settings
+from worker.attempt import opened, read_assignment
+from worker.commands import Request
+from worker.train import settle
+from worker.training import End, Training
+
+SMALL: dict[str, Any] = {
+    "environment": "gymnasium:Pendulum-v1",
+    "total_steps": 600,
+    "hidden_sizes": [16],
+    "batch_size": 16,
+    "learning_starts": 100,
+    "buffer_size": 500,
+    "checkpoint_interval": 250,
+    "evaluation_interval": 0,
+    "random_reference_episodes": 0,
+}
+
+
+@dataclass
+class Script:
+    """Commands a test asks for, each at its step."""
+
+    training: Training | None = None
+    requests: dict[int, Request] = field(default_factory=dict)
+    answers: list[tuple[Request, bool]] = field(default_factory=list)
+
+    @property
+    def stop_requested(self) -> bool:
+        return False
+
+    def poll(self) -> Request | None:
+        assert self.training is not None
+        return self.requests.pop(self.training.progress.step, None)
+
+    def answer(self, request: Request, ok: bool, result: str) -> None:
+        self.answers.append((request, ok))
+
+
+@dataclass
+class Lab:
+    """One run in a database and a data folder, attempted as often as a test likes."""
+
+    database: Database
+    settings: Settings
+    run_id: int
+
+    @contextmanager
+    def attempt(self, **requests: Request) -> Iterator[Training]:
+        """The next attempt, ready to run; `at_STEP=request` scripts what it is asked."""
+        with self.database.write() as session:
+            claim = attempts.claim(session, self.run_id, "lab", time.time())
+        assert claim is not None
+        script = Script(requests={int(k.removeprefix("at_")): r for k, r in requests.items()})
+        assignment = read_assignment(self.database, self.run_id, claim.token)
+        with opened(self.settings, self.database, assignment, script) as training:
+            script.training = training
+            with self.database.write() as session:
+                attempts.mark_running(session, self.run_id, claim.token, time.time())
+            yield training
+
+    def run(self, **requests: Request) -> End:
+        """Attempt, train to the end of it, settle."""
+        with self.attempt(**requests) as training:
+            end = training.run()
+        with self.database.read() as session:
+            token = attempts.get_run(session, self.run_id).token
+        settle(self.database, self.run_id, token, end)
+        return end
+
+
+MakeLab = Callable[..., Lab]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_torch_thread() -> None:
+    """As the trainer process has by default; two contend with the other test process."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def make_lab(database: Database, tmp_path: Path) -> MakeLab:
+    """`make_lab(key=value...)` creates a run of the small config with some keys changed."""
+
+    def make(**overrides: Any) -> Lab:
+        config = parse_config("quickstart", {**SMALL, **overrides})
+        with database.write() as session:
+            run = create_run(session, "", "quickstart", config, time.time())
+        return Lab(database, Settings(data=tmp_path), run.id)
+
+    return make

@@ -1,0 +1,250 @@
+"""The loop on a real environment and database: what it logs, saves, obeys, and that resuming changes nothing."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sqlalchemy import select
+
+from backend.checkpoints.service import list_checkpoints
+from backend.metrics.store import list_metrics, read_points
+from backend.runs.events import list_events
+from backend.runs.models import Segment
+from backend.runs.service import get_run, request_resume, request_rollback
+from backend.runs.states import RunState
+from tests.training.conftest import Lab, MakeLab
+from worker.commands import Request, RequestKind
+from worker.training import Outcome, Training
+
+HALT = Request(RequestKind.HALT, "asked by a test")
+SAVE = Request(RequestKind.CHECKPOINT, "asked by a test", command_id=1)
+
+
+def weights(training: Training) -> dict[str, Any]:
+    """Everything the learner is, flat."""
+    state = training.agent.state_dict()
+    return {
+        f"{part}.{name}": tensor
+        for part, tensors in state.items()
+        if isinstance(tensors, dict)
+        for name, tensor in tensors.items()
+    }
+
+
+def assert_equal(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        same = torch.equal(value, theirs[name]) if torch.is_tensor(value) else value == theirs[name]
+        assert same, name
+
+
+def values(lab: Lab, metric: str) -> list[tuple[int, float]]:
+    with lab.database.read() as session:
+        points = read_points(session, lab.run_id, metric)
+    return list(zip(points.step.tolist(), points.value.tolist(), strict=True))
+
+
+def kinds(lab: Lab) -> list[str]:
+    with lab.database.read() as session:
+        return [c.kind for c in reversed(list_checkpoints(session, lab.run_id))]
+
+
+def state(lab: Lab) -> str:
+    with lab.database.read() as session:
+        return get_run(session, lab.run_id).state
+
+
+def test_a_run_trains_to_its_planned_steps_and_says_so(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    assert lab.run().outcome is Outcome.FINISHED
+    with lab.database.read() as session:
+        run = get_run(session, lab.run_id)
+        assert (run.state, run.step, run.episode, run.updates) == (RunState.FINISHED, 600, 3, 501)
+    assert kinds(lab) == ["interval", "interval", "final"]
+
+
+def test_every_step_is_logged_once_with_its_episode(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    lab.run()
+    with lab.database.read() as session:
+        points = read_points(session, lab.run_id, "progress/reward")
+        metrics = list_metrics(session, lab.run_id)
+    assert points.step.tolist() == list(range(1, 601))
+    assert points.episode.tolist() == [step // 200 for step in range(600)]
+    assert (np.diff(points.time) >= 0).all()
+    assert {"episode/return", "learner/critic_loss", "gradients/actor_norm_before_clip"} <= set(
+        metrics
+    )
+
+
+def test_the_return_of_an_episode_is_the_sum_of_its_rewards(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    lab.run()
+    rewards = [reward for _, reward in values(lab, "progress/reward")]
+    for number, (step, total) in enumerate(values(lab, "episode/return")):
+        assert step == 200 * (number + 1)
+        assert total == pytest.approx(sum(rewards[step - 200 : step]))
+
+
+@pytest.mark.parametrize("stop", [130, 300, 450])
+def test_halted_and_resumed_in_mid_episode_equals_never_stopped_bit_for_bit(
+    make_lab: MakeLab, stop: int
+) -> None:
+    whole, parts = make_lab(), make_lab()
+    with whole.attempt() as training:
+        training.run()
+        expected, rewards = weights(training), None
+    rewards = values(whole, "progress/reward")
+
+    assert parts.run(**{f"at_{stop}": HALT}).outcome is Outcome.HALTED
+    with parts.database.write() as session:
+        request_resume(session, parts.run_id, time.time())
+    with parts.attempt() as training:
+        assert training.progress.step == stop
+        training.run()
+        assert_equal(weights(training), expected)
+    assert values(parts, "progress/reward") == rewards
+
+
+def test_an_attempt_that_vanished_is_repeated_from_its_last_checkpoint_without_doubling_points(
+    make_lab: MakeLab,
+) -> None:
+    whole, parts = make_lab(), make_lab()
+    whole.run()
+    with parts.attempt() as training:
+        while training.progress.step < 400:
+            if training.progress.episode is None:
+                training._between_episodes()
+            training._act()
+            training._learn()
+            training._report()
+        training.journal.flush()
+        token = training.journal._claim.token
+    from backend.runs import attempts
+
+    with parts.database.write() as session:
+        attempts.crashed(session, parts.run_id, token, "killed", time.time() - 60, 5)
+    assert parts.run().outcome is Outcome.FINISHED
+    assert values(parts, "progress/reward") == values(whole, "progress/reward")
+    with parts.database.read() as session:
+        starts = session.scalars(
+            select(Segment.start_step).where(Segment.run_id == parts.run_id).order_by(Segment.id)
+        ).all()
+    assert starts == [0, 250]
+
+
+def test_a_checkpoint_asked_for_is_written_at_that_step_and_answered(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    with lab.attempt(at_123=SAVE) as training:
+        training.run()
+        assert training.commands.answers == [(SAVE, True)]  # type: ignore[attr-defined]
+    with lab.database.read() as session:
+        manual = next(c for c in list_checkpoints(session, lab.run_id) if c.kind == "manual")
+    assert manual.step == 123
+
+
+def test_a_cancelled_run_writes_no_checkpoint(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    end = lab.run(at_50=Request(RequestKind.CANCEL, "asked by a test"))
+    assert (end.outcome, state(lab), kinds(lab)) == (Outcome.CANCELLED, RunState.CANCELLED, [])
+
+
+def test_a_drained_run_is_queued_again_at_the_step_it_reached(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    lab.run(at_150=Request(RequestKind.DRAIN, "the worker drains"))
+    assert (state(lab), kinds(lab)) == (RunState.QUEUED, ["drain"])
+    with lab.attempt() as training:
+        assert training.progress.step == 150
+
+
+def test_a_rollback_repeats_what_followed_the_checkpoint_and_keeps_the_branch(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab()
+    lab.run()
+    before = values(lab, "progress/reward")
+    with lab.database.write() as session:
+        first = list_checkpoints(session, lab.run_id)[-1]
+        request_rollback(session, lab.run_id, first.id, time.time())
+    assert lab.run().outcome is Outcome.FINISHED
+    assert values(lab, "progress/reward") == before
+    with lab.database.read() as session:
+        segments = session.scalars(select(Segment).where(Segment.run_id == lab.run_id)).all()
+    assert [(s.number, s.start_step, s.reason) for s in segments] == [
+        (1, 0, "start"),
+        (2, 250, "rollback"),
+    ]
+
+
+def test_a_learner_that_diverges_halts_with_its_evidence_and_its_last_good_weights(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab()
+    with lab.attempt() as training:
+        training.replay._arrays["reward"][:] = np.nan
+        sound = {}
+
+        def spoil() -> None:
+            training.replay._arrays["reward"][:50] = np.nan
+
+        while training.progress.step < 99:
+            if training.progress.episode is None:
+                training._between_episodes()
+            training._act()
+        spoil()
+        sound = weights(training)
+        end = training.run()
+        assert_equal(weights(training), sound)
+    assert end.outcome is Outcome.HALTED
+    assert "not finite" in end.reason
+    folder = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}"
+    assert list(folder.glob("non-finite-*.safetensors"))
+    with lab.database.read() as session:
+        critical = [e.kind for e in list_events(session, lab.run_id) if e.level == "critical"]
+    assert "non-finite" in critical
+
+
+def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab()
+    with lab.attempt() as training:
+        training.saver._folder = lab.settings.data / "not-a-folder"
+        training.saver._folder.write_text("a file where a folder should be")
+        assert training.run().outcome is Outcome.FINISHED
+    assert kinds(lab) == []
+    with lab.database.read() as session:
+        messages = [e.message for e in list_events(session, lab.run_id) if e.level == "critical"]
+    assert len(messages) == 3
+    assert all("could not be written" in message for message in messages)
+
+
+def test_evaluations_keep_the_best_policy_and_every_episode(make_lab: MakeLab) -> None:
+    lab = make_lab(evaluation_interval=200, evaluation_episodes=3, evaluation_screening=0)
+    lab.run()
+    steps = [step for step, _ in values(lab, "evaluation/return_mean")]
+    assert steps == [0, 200, 400, 600]
+    assert len(values(lab, "evaluation/episode_return")) == 12
+    assert "best" in kinds(lab)
+
+
+def test_the_random_reference_is_measured_once_and_not_again_after_a_resume(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab(random_reference_episodes=3)
+    lab.run(at_150=HALT)
+    with lab.database.write() as session:
+        request_resume(session, lab.run_id, time.time())
+    lab.run()
+    reference = values(lab, "evaluation/random_return")
+    assert [step for step, _ in reference] == [0, 0, 0]
+    assert len({value for _, value in reference}) == 3
+
+
+def test_updates_per_step_follow_the_configuration(make_lab: MakeLab) -> None:
+    lab = make_lab(updates_per_step=0.5)
+    lab.run()
+    observed = values(lab, "learner/updates_per_step")
+    assert observed == [(step, 0.5) for step in range(200, 601, 100)]
