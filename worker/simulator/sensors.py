@@ -7,9 +7,11 @@ import msgpack
 import numpy as np
 
 from worker.simulator.actors import Actor, Sensor
+from worker.simulator.blocks import Blocks
 from worker.simulator.camera import Cameras
 from worker.simulator.geodesy import Geodesy
 from worker.simulator.protocol import CAMERA, Stream, Wire
+from worker.simulator.ranging import Lidar, obstacle
 from worker.simulator.world import World
 
 GRAVITY = 9.81
@@ -25,6 +27,9 @@ class Sensing:
         self._wire = wire
         self._cameras = Cameras(world)
         self._noise: dict[int, np.random.Generator] = {}
+        self._lidars: dict[int, Lidar] = {}
+        # The scenery of an episode as arrays.
+        self._fixed: tuple[int, Blocks] | None = None
         self._kinds: dict[Stream, Callable[[Sensor], Iterator[Body]]] = {
             Stream.RGB: self._image,
             Stream.DEPTH: self._image,
@@ -32,6 +37,8 @@ class Sensing:
             Stream.COLLISION: self._collisions,
             Stream.IMU: self._imu,
             Stream.GNSS: self._gnss,
+            Stream.LIDAR: self._lidar,
+            Stream.OBSTACLE: self._obstacle,
         }
 
     def prepare(self, actor: Actor) -> None:
@@ -81,6 +88,19 @@ class Sensing:
             place[i] += sensor.number(f"noise_{axis}_bias")
             place[i] += self._draw(sensor, f"noise_{axis}_stddev")
         yield (msgpack.packb(place),)
+
+    def _lidar(self, sensor: Sensor) -> Iterator[Body]:
+        world = self._world
+        if self._fixed is None or self._fixed[0] != world.episode:
+            self._fixed = world.episode, Blocks.of(world.scenery.blocks)
+        lidar = self._lidars.setdefault(sensor.id, Lidar(sensor))
+        yield lidar.sweep(world, self._fixed[1], world.settings.delta)
+
+    def _obstacle(self, sensor: Sensor) -> Iterator[Body]:
+        carrier = sensor.parent or sensor
+        if found := obstacle(sensor, self._world.actors.values()):
+            other, distance = found
+            yield (msgpack.packb([self._wire(carrier), self._wire(other), distance]),)
 
     def _draw(self, sensor: Sensor, name: str) -> float:
         """Noise of a sensor's own generator, so that it does not depend on who else draws."""
