@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from gymnasium import spaces
 from backend.checkpoints.files import (
     CheckpointFiles,
     Draft,
+    FileEntry,
     drafting,
     read_file,
     read_manifest,
@@ -24,9 +26,11 @@ from backend.checkpoints.files import (
 from backend.runs.config import RunConfig
 from worker import trees
 from worker.replay.buffer import ReplayBuffer
-from worker.replay.regions import RegionView, SavedRegion
+from worker.replay.regions import Arrays, RegionView, SavedRegion
+from worker.tensorfile import serialise
 
 STATE_FILE = "state.safetensors"
+WRITERS = 4
 Tree = dict[str, Any]
 
 
@@ -57,31 +61,67 @@ class TrainerState:
     rng: Tree = field(default_factory=dict)
 
 
-def save_checkpoint(
+@dataclass(frozen=True)
+class Capture:
+    """A checkpoint as it will be: memory nobody writes to, until `write_checkpoint` lets go of it."""
+
+    path: Path
+    contents: Tree
+    arrays: Arrays
+    regions: list[RegionView]
+
+
+def capture_checkpoint(
     folder: Path, state: TrainerState, replay: ReplayBuffer, info: CheckpointInfo
-) -> CheckpointFiles:
-    """Write `folder/step-KIND`, whole or not at all, and durable when this returns.
+) -> Capture:
+    """What `write_checkpoint` writes to `folder/step-KIND`, in another thread if wanted.
+
+    Takes milliseconds; training may go on at once.
+    """
+    plain, tensors = trees.split(vars(state))
+    stored = replay.capture()
+    return Capture(
+        unused_path(folder, f"step-{info.step:09d}-{info.kind}"),
+        {**_describe(info), "state": plain, "replay": stored.counters},
+        {name: tensor.numpy() for name, tensor in tensors.items()},
+        stored.regions,
+    )
+
+
+def write_checkpoint(capture: Capture) -> CheckpointFiles:
+    """Write it whole or not at all; durable when this returns. To be called once for each capture.
 
     Regions of the replay buffer that did not change since its last checkpoint are hard links to it.
 
     Raises:
         CheckpointError: the disk is full or fails; earlier checkpoints are whole.
     """
-    path = unused_path(folder, f"step-{info.step:09d}-{info.kind}")
-    plain, tensors = trees.split(vars(state))
-    stored = replay.state()
-    written: list[tuple[RegionView, str]] = []
-    with drafting(path) as draft:
-        draft.write(STATE_FILE, safetensors.torch.save(tensors))
-        for view in stored.regions:
-            if not _link(draft, view):
-                entry = draft.write(view.region.name, safetensors.numpy.save(dict(view.arrays)))
-                written.append((view, entry.sha256))
-        contents = {**_describe(info), "state": plain, "replay": stored.counters}
-        total, sha256 = draft.seal(contents)
-    for view, digest in written:
-        view.region.saved = SavedRegion(path / view.region.name, digest, view.region.version)
+    path = capture.path
+    try:
+        # hashing, writing and syncing all let go of the interpreter
+        with drafting(path) as draft, ThreadPoolExecutor(WRITERS) as pool:
+            jobs = [pool.submit(draft.write, STATE_FILE, *serialise(capture.arrays))]
+            jobs += [pool.submit(_write_region, draft, view) for view in capture.regions]
+            entries = [job.result() for job in jobs]
+            total, sha256 = draft.seal(capture.contents)
+    finally:
+        for view in capture.regions:
+            view.release()
+    for view, entry in zip(capture.regions, entries[1:], strict=True):
+        name = view.region.name
+        view.region.saved = SavedRegion(path / name, entry.sha256, view.version)
     return CheckpointFiles(path, total, sha256)
+
+
+def save_checkpoint(
+    folder: Path, state: TrainerState, replay: ReplayBuffer, info: CheckpointInfo
+) -> CheckpointFiles:
+    """Capture and write in one go.
+
+    Raises:
+        CheckpointError: the disk is full or fails; earlier checkpoints are whole.
+    """
+    return write_checkpoint(capture_checkpoint(folder, state, replay, info))
 
 
 def load_checkpoint(path: Path, replay: ReplayBuffer | None = None) -> TrainerState:
@@ -136,11 +176,11 @@ def restore_rng(state: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state(state["cuda"])
 
 
-def _link(draft: Draft, view: RegionView) -> bool:
-    saved = view.region.saved
-    if saved is None or not view.region.is_saved:
-        return False
-    return draft.link(view.region.name, saved.path, saved.sha256)
+def _write_region(draft: Draft, view: RegionView) -> FileEntry:
+    name = view.region.name
+    if view.saved is not None and draft.link(name, view.saved.path, view.saved.sha256):
+        return draft.entries[name]
+    return draft.write(name, *serialise(view.arrays))
 
 
 def _describe(info: CheckpointInfo) -> Tree:

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from backend.errors import CheckpointDamaged, CheckpointError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 UNFINISHED = ".unfinished"
+
+Buffer: TypeAlias = bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,17 @@ class Draft:
         self.folder = folder
         self.entries: dict[str, FileEntry] = {}
 
-    def write(self, name: str, data: bytes) -> FileEntry:
-        """A file on the disk, not only in its cache."""
+    def write(self, name: str, *parts: Buffer) -> FileEntry:
+        """A file of these parts, on the disk and not only in its cache. Several threads may write."""
+        digest = hashlib.sha256()
         with open(self.folder / name, "xb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
+                digest.update(part)
             file.flush()
             os.fsync(file.fileno())
-        return self._enter(name, FileEntry(len(data), hashlib.sha256(data).hexdigest()))
+            size = file.tell()
+        return self._enter(name, FileEntry(size, digest.hexdigest()))
 
     def link(self, name: str, source: Path, sha256: str) -> bool:
         """Share a file of an earlier checkpoint; False where that is impossible."""

@@ -15,12 +15,14 @@ from backend.checkpoints.files import CheckpointFiles
 from backend.runs.config import RunConfig
 from worker.agents import Exploration, make_agent
 from worker.checkpointing import (
+    Capture,
     CheckpointInfo,
     TrainerState,
+    capture_checkpoint,
     capture_rng,
     load_checkpoint,
     restore_rng,
-    save_checkpoint,
+    write_checkpoint,
 )
 from worker.replay import ReplayBuffer
 
@@ -111,6 +113,9 @@ class Loop:
                 self.agent.update(self.replay.sample(self.config.batch_size))
 
     def save(self, folder: Path) -> CheckpointFiles:
+        return write_checkpoint(self.capture(folder))
+
+    def capture(self, folder: Path) -> Capture:
         progress = {
             "step": self.step,
             "episode": self.episode,
@@ -124,7 +129,7 @@ class Loop:
             self.config, "interval", self.step, self.episode, self.agent.updates, self.space,
             self.agent.action_dim,
         )  # fmt: skip
-        return save_checkpoint(folder, state, self.replay, info)
+        return capture_checkpoint(folder, state, self.replay, info)
 
     def load(self, path: Path) -> None:
         state = load_checkpoint(path, self.replay)

@@ -14,6 +14,7 @@ import torch
 from backend.runs.config import RunConfig
 from tests.checkpoints.loop import CONFIG, VISION, Loop, seed_everything
 from worker import trees
+from worker.checkpointing import write_checkpoint
 
 
 def everything(loop: Loop) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -99,6 +100,25 @@ def test_a_run_killed_by_the_system_goes_on_exactly(tmp_path: Path) -> None:
     resumed.load(next(tmp_path.iterdir()))
     resumed.run(90)
     assert_same(resumed, expected)
+
+
+def test_a_checkpoint_written_while_training_goes_on_is_the_moment_it_was_captured(
+    tmp_path: Path,
+) -> None:
+    seed_everything()
+    straight = Loop(CONFIG)
+    straight.run(100)
+    expected = everything(straight)
+    capture = straight.capture(tmp_path)
+    straight.run(20)
+    files = write_checkpoint(capture)
+    straight.run(20)
+    again = straight.save(tmp_path)
+    resumed = Loop(CONFIG)
+    resumed.load(files.path)
+    assert_same(resumed, expected)
+    resumed.load(again.path)
+    assert resumed.step == 140
 
 
 def test_each_of_a_row_of_checkpoints_is_its_own_moment(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The ring gives back exactly what a store that keeps everything would."""
 
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -132,6 +133,23 @@ def test_an_episode_under_way_goes_on_in_the_restored_buffer() -> None:
     assert (
         second._queue.head == 7
     )  # five and one transitions of one episode, and its last observation
+
+
+def test_a_region_still_being_written_to_disk_is_not_overwritten() -> None:
+    buffer, world = ReplayBuffer(40, space(0), 2, region_bytes=300), StackedWorld(0)
+    fill([buffer], [(30, True)], world)
+    state = buffer.capture()
+    before = [{name: array.copy() for name, array in view.arrays.items()} for view in state.regions]
+    filler = Thread(target=fill, args=([buffer], [(30, True)] * 3, world))
+    filler.start()
+    filler.join(0.3)
+    assert filler.is_alive()  # it came round to a held region
+    for view, arrays in zip(state.regions, before, strict=True):
+        assert all(np.array_equal(view.arrays[name], arrays[name]) for name in arrays)
+        view.release()
+    filler.join(10)
+    assert not filler.is_alive()
+    assert len(buffer) == 40
 
 
 def test_an_observation_that_does_not_follow_begins_a_new_episode() -> None:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -104,12 +104,12 @@ class ReplayBuffer:
             self._append(observation, age=0)
         start = self._queue.head - 1
         place = start % self._queue.size
+        self._touch(place)
         age = int(self._arrays["age"][place])
         self._arrays["action"][place] = action
         self._arrays["reward"][place] = reward
         self._arrays["terminated"][place] = terminated
         self._arrays["linked"][place] = True
-        self._touch(place)
         self._append(next_observation, age + 1)
         self._queue.link(start, min(age, max(self._stack - 1, 0)))
         self._open = not (terminated or truncated)
@@ -150,6 +150,7 @@ class ReplayBuffer:
 
     def _append(self, observation: Observation, age: int) -> None:
         place = self._queue.append() % self._queue.size
+        self._touch(place)
         for name in self._fields:
             self._arrays[name][place] = observation[name]
         if self._stack:
@@ -157,7 +158,6 @@ class ReplayBuffer:
         # beyond the stack the age no longer matters
         self._arrays["age"][place] = min(age, 255)
         self._arrays["linked"][place] = False
-        self._touch(place)
 
     def _continues(self, observation: Observation) -> bool:
         place = (self._queue.head - 1) % self._queue.size
@@ -167,29 +167,48 @@ class ReplayBuffer:
         )
 
     def _touch(self, place: int) -> None:
-        self._regions[place // self._region_slots].version += 1
+        self._region_of(place).touch()
 
     def state(self) -> ReplayState:
-        """Counters and views of what was ever written; save before adding more."""
-        used = min(self._queue.head, self._queue.size)
+        """Counters and views of what was ever written, valid until more is added."""
         oldest = int(self._queue.starts(np.zeros(1, np.int64))[0]) if len(self) else 0
         counters = {
             "head": self._queue.head,
-            "count": len(self),
             "oldest": oldest,
             "open": self._open,
             "size": self._queue.size,
             "generator": self._generator.bit_generator.state,
         }
-        views = [
-            RegionView(region, self._slices(region.begin, min(region.end, used)))
-            for region in self._regions
-            if region.begin < used
-        ]
-        return ReplayState(counters, views)
+        return ReplayState(counters, [self._view(region) for region in self._used_regions()])
 
-    def _slices(self, begin: int, end: int) -> Arrays:
-        return {name: array[begin:end] for name, array in self._arrays.items()}
+    def capture(self) -> ReplayState:
+        """The state as it is now, valid while more is added, until each region is released.
+
+        The region under way is copied. The others are not: should the ring come round to one of them
+        before it is released, `add` waits.
+        """
+        state = self.state()
+        under_way = self._region_of(max(0, self._queue.head - 1) % self._queue.size)
+        regions = [
+            _copied(view) if view.region is under_way else _held(view) for view in state.regions
+        ]
+        return ReplayState(state.counters, regions)
+
+    def _used_regions(self) -> list[Region]:
+        return [region for region in self._regions if region.begin < self._used]
+
+    @property
+    def _used(self) -> int:
+        return min(self._queue.head, self._queue.size)
+
+    def _view(self, region: Region) -> RegionView:
+        end = min(region.end, self._used)
+        arrays = {name: array[region.begin : end] for name, array in self._arrays.items()}
+        current = region.saved is not None and region.saved.version == region.version
+        return RegionView(region, region.version, arrays, region.saved if current else None)
+
+    def _region_of(self, place: int) -> Region:
+        return self._regions[place // self._region_slots]
 
     def load_region(self, name: str, arrays: Arrays, saved: SavedRegion | None = None) -> None:
         """Put back one region as `state()` gave it; `saved` is the file it was read from."""
@@ -247,6 +266,15 @@ def _map_frames(size: int, shape: tuple[int, ...], folder: Path | None) -> NDArr
                 "lower buffer_size or free space"
             ) from error
         return np.memmap(file, np.uint8, "r+", shape=(size, *shape))
+
+
+def _copied(view: RegionView) -> RegionView:
+    return replace(view, arrays={name: array.copy() for name, array in view.arrays.items()})
+
+
+def _held(view: RegionView) -> RegionView:
+    view.region.hold()
+    return replace(view, held=True)
 
 
 def _cut(size: int, slots: int) -> list[Region]:

@@ -1,8 +1,9 @@
 """The ring's arrays cut into regions, so that a checkpoint writes only what changed since the one before."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Condition
 from typing import Any
 
 from numpy.typing import NDArray
@@ -31,15 +32,38 @@ class Region:
     end: int
     version: int = 0
     saved: SavedRegion | None = None
+    _readers: int = 0
+    _free: Condition = field(default_factory=Condition, repr=False)
 
-    @property
-    def is_saved(self) -> bool:
-        return self.saved is not None and self.saved.version == self.version
+    def touch(self) -> None:
+        """Call before writing to the region: waits while a checkpoint being written still reads it."""
+        if self._readers:
+            with self._free:
+                self._free.wait_for(lambda: not self._readers)
+        self.version += 1
+
+    def hold(self) -> None:
+        """Keep writers out until `release()`."""
+        with self._free:
+            self._readers += 1
+
+    def release(self) -> None:
+        with self._free:
+            self._readers -= 1
+            self._free.notify_all()
 
 
 @dataclass(frozen=True)
 class RegionView:
-    """A region and its slots' arrays as they are now; views, not copies."""
+    """A region at a version: views of its slots' arrays, and the file that holds them if there is one."""
 
     region: Region
+    version: int
     arrays: Arrays
+    saved: SavedRegion | None
+    held: bool = False
+
+    def release(self) -> None:
+        """Let the ring write to the region again."""
+        if self.held:
+            self.region.release()
