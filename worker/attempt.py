@@ -23,10 +23,12 @@ from backend.workers.models import Simulator
 from worker.agents import Exploration, make_agent
 from worker.commands import Commands
 from worker.environment import SimulatorAddress, make_environment
+from worker.environment.probes import probe_rewards
 from worker.journal import Journal
 from worker.progress import Progress
 from worker.replay import ReplayBuffer
 from worker.saving import Saver, replay_episode
+from worker.surroundings import surroundings
 from worker.training import Training
 from worker.vitals import Vitals
 
@@ -88,6 +90,7 @@ def opened(
     folder = settings.checkpoints_folder / f"run-{run_id:06d}"
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        probes = _probe(assignment)
         env = make_environment(config, assignment.address)
         stack.callback(env.close)
         observations, actions = env.observation_space, env.action_space
@@ -113,7 +116,21 @@ def opened(
         if not replayed:
             progress.episode = None
             journal.event(Level.INFO, "episode", "The episode under way begins anew: " + NOT_EXACT)
+        journal.observe({**surroundings(agent.device), **probes})
         vitals = Vitals(env, folder, agent.updates)
         yield Training(
             config, env, agent, replay, exploration, progress, journal, commands, saver, vitals
         )
+
+
+def _probe(assignment: Assignment) -> dict[str, str]:
+    """Once a run, before its first step: does its reward prefer driving well, with the numbers.
+
+    Raises:
+        InvalidConfig: it does not.
+    """
+    if assignment.checkpoint is not None or assignment.address is None:
+        return {}
+    report = probe_rewards(assignment.config, assignment.address)
+    earned = ", ".join(f"{name} {value:,.0f}" for name, value in report.returns.items())
+    return {"reward_probes": f"{earned} in ten scripted seconds"}

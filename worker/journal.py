@@ -18,6 +18,7 @@ from backend.rules.rule import RuleAction
 from backend.runs import attempts
 from backend.runs.attempts import Claim
 from backend.runs.events import Level, add_event
+from backend.runs.models import Run
 from worker.evaluation import Evaluation
 from worker.progress import Progress
 from worker.recorder import Recorder
@@ -60,6 +61,7 @@ class Journal:
         self._judgement: Judgement | None = None
         self._shipping_judgement: Judgement | None = None
         self._retired: list[Path] = []
+        self._observed: dict[str, object] = {}
         self._reached = (progress.step, progress.episodes, 0, 0.0)
         self._ended = False
         self._recorder = Recorder(
@@ -83,6 +85,18 @@ class Journal:
     def reached(self, progress: Progress, updates: int, rate: float) -> None:
         """How far the loop is; the next flush says so."""
         self._reached = (progress.step, progress.episodes, updates, rate)
+
+    def observe(self, values: Mapping[str, object]) -> None:
+        """What was observed of the run, to stand beside what was configured."""
+        if self._observed.items() >= values.items():
+            return
+        self._observed = {**self._observed, **values}
+        observed, run_id = self._observed, self._claim.run_id
+
+        def record(session: Session, _now: float) -> None:
+            session.get_one(Run, run_id).observed = dict(observed)
+
+        self._enter(record)
 
     def event(self, level: Level, kind: str, message: str) -> None:
         step, run_id = self._reached[0], self._claim.run_id

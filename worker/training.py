@@ -31,6 +31,9 @@ DIAGNOSTICS_EVERY = 100
 # A rule that flickers must not fill the disk: steps between a checkpoint and the next on an alert.
 ALERT_INTERVAL = 1000
 
+# What the configuration asks for and the loop measures; the page shows both.
+OBSERVED = ("updates_per_step", "actor_learning_rate", "critic_learning_rate")
+
 
 class Outcome(StrEnum):
     """Why the loop ended."""
@@ -203,6 +206,9 @@ class Training:
         }
         if self.progress.step <= self.config.learning_starts:
             del values["learner/exploration_noise"]
+        self.journal.observe(
+            {name: values[f"learner/{name}"] for name in OBSERVED if f"learner/{name}" in values}
+        )
         self.journal.log(values, self.progress.step, self.progress.episodes)
 
     def _measure_reference(self) -> None:
