@@ -6,7 +6,7 @@ import sys
 import time
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -258,16 +258,58 @@ def report(
     data: Data = None,
 ) -> None:
     """Write a report in which every figure names its metric, window and estimator."""
-    from backend.reports.export import evidence_of, export, report_document
+    from backend.reports.export import evidence_of, report_document
+    from backend.reports.export import export as export_report
 
     with _database(_settings(data)).read() as session:
         evidence = evidence_of(session, _run_id(session, run), preset)
-    text = json.dumps(report_document(evidence)) if form == "json" else export(evidence, form)
+    text = (
+        json.dumps(report_document(evidence)) if form == "json" else export_report(evidence, form)
+    )
     if out is None:
         typer.echo(text)
     else:
         out.write_text(text)
         typer.echo(f"wrote {out}")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Literal["tensorboard"], typer.Argument(help="What the folder holds")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of event files")],
+    name: Annotated[str, typer.Option(help="Name of the run; default the folder's")] = "",
+    learning_starts: Annotated[
+        int | None, typer.Option(min=0, help="Step; default the first exploration noise")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make a finished, judged run of a TensorBoard log; the same log again changes nothing."""
+    import migrations
+    from backend.tensorboard.commands import import_log
+
+    settings = _settings(data)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrations.upgrade(settings.resolved_database_url)
+    import_log(_database(settings), folder, name, learning_starts, as_json)
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="Number or name of a run")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write into")],
+    to: Annotated[
+        Literal["tensorboard", "csv", "parquet"], typer.Option(help="Format")
+    ] = "tensorboard",
+    data: Data = None,
+) -> None:
+    """Write every point of a run into a folder, exact to the last bit."""
+    from backend.tensorboard.commands import export_run
+
+    database = _database(_settings(data))
+    with database.read() as session:
+        run_id = _run_id(session, run)
+    export_run(database, run_id, to, folder)
 
 
 def _settings(data: Path | None, **given: Any) -> Settings:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.util.tensor_util import make_ndarray
 
 from backend.errors import PitwallError
 from backend.metrics.columns import Columns
+from backend.tensorboard.records import DamagedRecord, read_records
 
-RECORD_FRAME = 16  # length (8), its checksum (4) and the data's checksum (4) around each record
+EPISODE = "pitwall episode "
 
 
 class UnreadableLog(PitwallError):
@@ -27,20 +28,28 @@ class UnreadableLog(PitwallError):
 
 @dataclass(frozen=True)
 class TagPoint:
-    """Points of one tag as logged: `index` is what its writer passed as the global step."""
+    """Points of one tag as logged: `index` is what its writer passed as the global step.
+
+    `episode` is known in Pitwall's own exports, 0 elsewhere.
+    """
 
     index: list[int]
+    episode: list[int]
     time: list[float]
     value: list[float]
 
 
 @dataclass(frozen=True)
 class Events:
-    """All scalars of a folder: columns by tag (episode 0 throughout), the files' sha256, and notes."""
+    """All scalars of a folder: columns by tag, the files' sha256, and notes.
+
+    `native`: Pitwall exported them, each point has its step and its episode.
+    """
 
     tags: dict[str, Columns]
     sha256: str
     notes: list[str]
+    native: bool
 
     @property
     def points(self) -> int:
@@ -56,7 +65,8 @@ def read_events(folder: Path) -> Events:
     files = find_event_files(folder)
     tags: dict[str, TagPoint] = {}
     skipped: Counter[str] = Counter()
-    problems = [found for file in files if (found := _read_file(file, tags, skipped))]
+    sources: set[bool] = set()
+    problems = [found for file in files if (found := _read_file(file, tags, skipped, sources))]
     if problems:
         read = sum(len(tag.value) for tag in tags.values())
         raise UnreadableLog(
@@ -70,7 +80,8 @@ def read_events(folder: Path) -> Events:
         f"{count} {kind} summaries were left out: only scalars are metrics"
         for kind, count in sorted(skipped.items())
     ]
-    return Events({tag: _columns(points) for tag, points in tags.items()}, _digest(files), notes)
+    columns = {tag: _columns(points) for tag, points in tags.items()}
+    return Events(columns, _digest(files), notes, native=sources == {True})
 
 
 def find_event_files(folder: Path) -> list[Path]:
@@ -93,28 +104,42 @@ def find_event_files(folder: Path) -> list[Path]:
     return found
 
 
-def _read_file(file: Path, tags: dict[str, TagPoint], skipped: Counter[str]) -> str | None:
-    """Add a file's scalars to `tags`; the problem found, if any."""
+def _read_file(
+    file: Path, tags: dict[str, TagPoint], skipped: Counter[str], sources: set[bool]
+) -> str | None:
+    """Add a file's scalars to `tags`; the problem found, if any. `sources` collects who wrote: Pitwall or not."""
     size = file.stat().st_size
     if size == 0:
         return f"{file.name} is empty"
-    good = 0
-    for record in RawEventFileLoader(str(file)).Load():
-        good += len(record) + RECORD_FRAME
-        event = Event.FromString(record)
-        for value in event.summary.value:
-            scalar = _scalar(value)
-            if scalar is None:
-                skipped[value.WhichOneof("value") or "empty"] += 1
-                continue
-            points = tags.setdefault(value.tag, TagPoint([], [], []))
-            points.index.append(event.step)
-            points.time.append(event.wall_time)
-            points.value.append(scalar)
-    # The loader ends without a word at the first record it cannot verify.
-    if good < size:
-        return f"{file.name} is truncated or corrupt from byte {good} of {size} on"
+    try:
+        with file.open("rb") as stream:
+            for record in read_records(stream):
+                _take(Event.FromString(record), tags, skipped, sources)
+    except DamagedRecord as damaged:
+        return f"{file.name} is truncated or corrupt from byte {damaged.offset} of {size} on"
+    except DecodeError:
+        return f"{file.name} is no event file: a record of it is no event"
     return None
+
+
+def _take(
+    event: Event, tags: dict[str, TagPoint], skipped: Counter[str], sources: set[bool]
+) -> None:
+    if not event.summary.value:
+        return
+    native = event.source_metadata.writer.startswith(EPISODE)
+    sources.add(native)
+    episode = int(event.source_metadata.writer.removeprefix(EPISODE)) if native else 0
+    for value in event.summary.value:
+        scalar = _scalar(value)
+        if scalar is None:
+            skipped[value.WhichOneof("value") or "empty"] += 1
+            continue
+        points = tags.setdefault(value.tag, TagPoint([], [], [], []))
+        points.index.append(event.step)
+        points.episode.append(episode)
+        points.time.append(event.wall_time)
+        points.value.append(scalar)
 
 
 def _scalar(value: Summary.Value) -> float | None:
@@ -129,7 +154,7 @@ def _scalar(value: Summary.Value) -> float | None:
 def _columns(points: TagPoint) -> Columns:
     """In the order of the index: a log continued after a restart goes back."""
     index = np.asarray(points.index, np.int64)
-    columns = Columns.of(index, np.zeros_like(index), points.time, points.value)
+    columns = Columns.of(index, points.episode, points.time, points.value)
     if (np.diff(index) < 0).any():
         return columns[np.argsort(index, kind="stable")]
     return columns

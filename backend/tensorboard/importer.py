@@ -190,6 +190,8 @@ def _rank(tag: str) -> int:
 
 
 def _on_step_clock(events: Events) -> tuple[dict[str, Columns], list[str]]:
+    if events.native:
+        return events.tags, []
     clock = find_clock(events.tags)
     if clock is None:
         per_episode = [tag for tag in events.tags if is_per_episode(tag)]

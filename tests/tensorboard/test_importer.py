@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import func, select
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from backend.database import Database
 from backend.metrics.store import list_metrics, read_points
 from backend.runs.models import Run
-from backend.tensorboard.events import UnreadableLog
+from backend.tensorboard.events import UnreadableLog, read_events
 from backend.tensorboard.importer import import_tensorboard, read_log, read_tensorboard
 from tests.tensorboard.conftest import WriteLog, users_log
 
@@ -129,6 +130,23 @@ def test_a_corrupt_log_says_from_which_byte_on(database: Database, write_log: Wr
     with pytest.raises(UnreadableLog, match=r"corrupt from byte \d+ of \d+ on.* points of 7 tags"):
         import_tensorboard(database, folder, "", None, now=5.0)
     assert runs(database) == 0
+
+
+def test_every_event_is_read_as_tensorboards_own_reader_reads_it(write_log: WriteLog) -> None:
+    folder = write_log(users_log())
+    (file,) = folder.iterdir()
+    theirs = [
+        (value.tag, event.step, event.wall_time, value.simple_value)
+        for event in LegacyEventFileLoader(str(file)).Load()
+        for value in event.summary.value
+    ]
+    ours = read_events(folder).tags
+
+    assert sorted(theirs) == sorted(
+        (tag, *row)
+        for tag, columns in ours.items()
+        for row in zip(columns.step, columns.time, columns.value, strict=True)
+    )
 
 
 def test_folders_without_a_log_are_refused_with_the_reason(tmp_path: Path) -> None:
