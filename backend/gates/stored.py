@@ -1,6 +1,6 @@
 """Judging runs out of the database: warm starts, verdicts of any step, and backtests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,6 +10,7 @@ from backend.gates.facts import facts_of
 from backend.gates.presets import load_preset
 from backend.gates.replay import document, judge_series, points_of
 from backend.metrics.store import Columns, list_metrics, read_points
+from backend.rules.gate import Passage, Standing
 from backend.rules.moment import UNREAD
 from backend.rules.presets import RulePreset
 from backend.rules.verdict import Judge
@@ -42,19 +43,6 @@ def warm_engine(session: Session, run_id: int, config: RunConfig) -> GateEngine:
     return engine
 
 
-def judge_run(
-    session: Session, run_id: int, preset: str | None = None, at: int | None = None
-) -> Judge:
-    """A stored run judged as its worker judged it; by its own preset unless one is named.
-
-    Raises:
-        NotFound: the run or the preset does not exist.
-    """
-    run = get_run(session, run_id)
-    rules = load_preset(session, preset or preset_of(run))
-    return judge_series(rule_series(session, run_id, rules), facts_of(run), rules, at)
-
-
 def preset_of(run: Run) -> str:
     return str(run.config.get("rules", DEFAULT_PRESET))
 
@@ -62,15 +50,35 @@ def preset_of(run: Run) -> str:
 def verdict_document(
     session: Session, run_id: int, preset: str | None = None, at: int | None = None
 ) -> dict[str, Any]:
-    """What `pitwall verdict` prints: the verdict at step `at` or at the end, its history, every rule.
+    """What `pitwall verdict` prints: the verdict at step `at` or at the end, its history, rules and gates.
 
     Raises:
         NotFound: the run or the preset does not exist.
     """
     run = get_run(session, run_id)
-    judge = judge_run(session, run_id, preset, at)
+    rules = load_preset(session, preset or preset_of(run))
+    series = rule_series(session, run_id, rules)
+    judge = judge_series(series, facts_of(run), rules, at)
     step = judge.step if at is None else min(at, judge.step)
-    return {"run": {"id": run.id, "name": run.name}, **document(judge, step)}
+    return {
+        "run": {"id": run.id, "name": run.name},
+        **document(judge, step),
+        "gates": [passage.document() for passage in passages(judge, series, step)],
+    }
+
+
+def passages(
+    judge: Judge,
+    series: Mapping[str, Columns],
+    step: int,
+    other: Mapping[str, Columns] | None = None,
+) -> list[Passage]:
+    """How a run that reached `step` passes the gates of its preset; `other` is a run to compare with."""
+    reference = judge.returns.reference
+    return [
+        gate.judge(Standing(gate.at, series, judge.facts, reference, other), step)
+        for gate in judge.preset.gates
+    ]
 
 
 def backtest(session: Session, run_ids: Sequence[int], preset: str) -> dict[str, Any]:
@@ -83,8 +91,8 @@ def backtest(session: Session, run_ids: Sequence[int], preset: str) -> dict[str,
 
 
 def _backtest(session: Session, run_id: int, preset: str) -> dict[str, Any]:
-    run = get_run(session, run_id)
-    judge = judge_run(session, run_id, preset)
+    run, rules = get_run(session, run_id), load_preset(session, preset)
+    judge = judge_series(rule_series(session, run_id, rules), facts_of(run), rules)
     no_go = next((turn.step for turn in judge.history if turn.verdict == "no-go"), None)
     return {
         "run": {"id": run.id, "name": run.name},

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from backend.rules.behavioural import Parameters, behavioural_rules
 from backend.rules.custom import CustomRule, CustomSpec
 from backend.rules.founding import founding_rules
+from backend.rules.gate import Gate
+from backend.rules.gates import FOUNDING, RELATIVE
 from backend.rules.returns import Returns
 from backend.rules.rule import Context, Rule, RunFacts
 
@@ -16,7 +18,8 @@ class RulePreset:
     """A named set of rules. `version` changes whenever a rule or a default does; verdicts name it.
 
     `parameters` override defaults by rule name, `custom` are the user's own rules beside the built-in
-    ones. `needs_returns`: the verdict is too early until the returns of learning can be judged.
+    ones. `needs_returns`: the verdict is too early until the returns of learning can be judged. `gates`
+    are what a run must have reached by certain steps.
     """
 
     name: str
@@ -24,6 +27,7 @@ class RulePreset:
     title: str
     build: Callable[[Context, Parameters], list[Rule]]
     needs_returns: bool
+    gates: tuple[Gate, ...]
     parameters: Parameters = field(default_factory=dict)
     custom: tuple[CustomSpec, ...] = ()
 
@@ -49,8 +53,8 @@ class RulePreset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        RulePreset("behavioural", 1, "Behavioural", behavioural_rules, needs_returns=True),
-        RulePreset("founding", 1, "Founding document", founding_rules, needs_returns=False),
+        RulePreset("behavioural", 1, "Behavioural", behavioural_rules, True, RELATIVE),
+        RulePreset("founding", 1, "Founding document", founding_rules, False, FOUNDING),
     )
 }
 
