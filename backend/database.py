@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, TypeVar
 
@@ -69,6 +69,19 @@ class Database:
                 log.warning("waiting for the database: %s", error)
             time.sleep(pause)
 
+    def reclaim(self) -> None:
+        """Give space that deleted rows held back to the disk (SQLite) or to new rows (PostgreSQL)."""
+        if self.engine.dialect.name != "sqlite":
+            with self.engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT"
+            ) as connection:
+                connection.exec_driver_sql("VACUUM")
+            return
+        with closing(self.engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
+            # A pragma that frees a page at each step: only a script steps to the end.
+            script: Any = cursor
+            script.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -86,6 +99,8 @@ def _create_engine(url: str) -> Engine:
 
 def _configure_sqlite(connection: SQLiteConnection, _record: Any) -> None:
     for pragma in (
+        # Only a database without tables takes it: it must come before anything else.
+        "auto_vacuum=INCREMENTAL",
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
 from sqlalchemy.orm import Session
 
 from backend.charts.overlays import Overlays, legend, read_overlays, shapes
@@ -24,6 +23,9 @@ from backend.metrics.columns import Axis
 from backend.metrics.lineage import Lineage, lineage_of
 from backend.metrics.reader import SeriesData, list_metrics, read_columns, read_metric
 from backend.runs.models import Run
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 __all__ = ["CHARTS", "ChartSpec", "View", "chart_groups", "draw", "figure", "find_chart"]
 
@@ -76,7 +78,7 @@ def figure(
     x: Axis = "step",
     smoothing: float = 0.0,
     branches: bool = True,
-) -> go.Figure:
+) -> "go.Figure":
     """A chart of a run over `[start, end]` of axis `x`, at most `points` columns wide.
 
     `smoothing` in [0, 1) is the strength of the moving average drawn over the values themselves; its
@@ -85,6 +87,9 @@ def figure(
     Raises:
         NotFound: when there is no such chart.
     """
+    # 60 MB and half a second that a server which only writes `draw` out as JSON can do without.
+    import plotly.graph_objects as go
+
     view = View(start, end, points, x, smoothing, branches)
     drawn = go.Figure(draw(session, run, [chart_id], view)[chart_id])
     drawn.layout.template = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from backend.database import Database
+from backend.database import Base, Database
 from backend.errors import NotFound
 from backend.metrics.models import Chunk
 from backend.metrics.store import (
@@ -331,6 +332,35 @@ def test_deleting_a_runs_points_leaves_nothing_of_it_and_nothing_else(
         assert session.scalar(select(func.count()).select_from(Chunk)) == 0
         assert len(read_points(session, run[0], "m")) == 0
         assert len(read_points(session, other, "m")) == 3
+
+
+def test_a_deleted_runs_space_goes_back_to_the_disk(
+    tmp_path: Path, make_run: MakeRun, make_segment: MakeSegment
+) -> None:
+    file = tmp_path / "space.db"
+    database = Database(f"sqlite:///{file}")
+    Base.metadata.create_all(database.engine)
+    with database.write() as session:
+        run_id = make_run(session)
+        append_columns(session, make_segment(session, run_id), {"m": noise(200_000)})
+    database.reclaim()
+    full = file.stat().st_size
+    with database.write() as session:
+        delete_points(session, run_id)
+    database.reclaim()
+    database.close()
+
+    assert full > 1_000_000
+    assert file.stat().st_size < full / 3
+
+
+def test_space_is_reclaimed_on_every_database(database: Database, run: tuple[int, int]) -> None:
+    with database.write() as session:
+        append(session, run[1], ramp(1, 5000))
+    with database.write() as session:
+        delete_points(session, run[0])
+
+    database.reclaim()
 
 
 def test_a_run_that_does_not_exist_is_named(database: Database) -> None:

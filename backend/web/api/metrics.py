@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from backend.charts.figures import figure
+from backend.charts.encoding import to_json
+from backend.charts.figures import View, draw
 from backend.errors import InvalidConfig
 from backend.metrics import store
 from backend.metrics.catalog import describe
@@ -102,18 +103,9 @@ def read_chart(
     """A chart as Plotly figure JSON; smoothed, with the values themselves faint beneath."""
     run = get_run(session, run_id)
     _check_range(start, end)
-    drawn = figure(
-        session,
-        run,
-        chart,
-        start=start,
-        end=end,
-        points=points,
-        x=x,
-        smoothing=smoothing,
-        branches=branches,
-    )
-    return Response(drawn.to_json(validate=False), media_type="application/json")
+    view = View(start, end, points, x, smoothing, branches)
+    drawn = draw(session, run, [chart], view)[chart]
+    return Response(to_json(drawn), media_type="application/json")
 
 
 def _check_range(start: float | None, end: float | None) -> None:
