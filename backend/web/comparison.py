@@ -15,7 +15,6 @@ from backend.web import forms
 
 MOST_RUNS = 8
 CHARTS = ("return", "evaluation-return", "success-rate", "q-values", "td-error", "critic-loss")
-DASHES = ("solid", "dash", "dot", "dashdot")
 COMPARED = ("mean", "mark")
 LAST = 10
 
@@ -23,7 +22,7 @@ LAST = 10
 def compared_figure(
     session: Session, runs: Sequence[Run], chart: str, x: Axis, points: int, smoothing: float
 ) -> go.Figure:
-    """The chart of every run in one: a colour for each run, a dash for each metric.
+    """The chart of every run in one, a colour for each run.
 
     Raises:
         NotFound: when there is no such chart.
@@ -39,14 +38,13 @@ def compared_figure(
 
 
 def _of_run(drawn: go.Figure, run: Run, slot: int) -> list[Any]:
+    """The chart's first metric only: with every run's every metric nobody could tell them apart."""
     found = [trace for trace in drawn.data if trace.meta["role"] in COMPARED]
-    metrics = sorted({trace.meta["metric"] for trace in found})
+    found = [trace for trace in found if trace.meta["metric"] == found[0].meta["metric"]]
     for trace in found:
-        place = metrics.index(trace.meta["metric"])
-        trace.name = f"{run.name}: {trace.name}" if len(metrics) > 1 else run.name
+        trace.name = run.name
         # A role of its own: the points of one run's stream must not be added to another's line.
         trace.meta = {**trace.meta, "slot": slot, "role": "compared"}
-        trace.line.dash = DASHES[place % len(DASHES)]
     return found
 
 

@@ -26,7 +26,7 @@ class EpisodeRow:
         return TERMINATIONS[int(code)].replace("_", " ") if known and code is not None else None
 
 
-def last_episodes(session: Session, run: Run, count: int = 100) -> list[EpisodeRow]:
+def last_episodes(session: Session, run: Run, count: int = 50) -> list[EpisodeRow]:
     """Newest first."""
     rows: dict[int, EpisodeRow] = {}
     for name in SHOWN:

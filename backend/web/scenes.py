@@ -21,11 +21,13 @@ from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage, segments_of
 from backend.web.sparklines import sparklines
 from backend.web.templates import fragment
+from backend.web.timeline import Stretch, timelines
 from backend.web.views import RunView
 from backend.workers.service import list_simulators, list_workers
 
 Context = dict[str, Any]
 Query = Mapping[str, str]
+MOST_FLIPS, SHOWN_FLIPS = 5_000, 100
 EPISODE_CHARTS = ("return", "terminations", "component-shares", "route", "episode-length")
 SORTS = {"new": "Newest first", "name": "By name", "progress": "Most progress"}
 
@@ -144,6 +146,13 @@ def _with(**readers: Callable[[Session, Run], Any]) -> Callable[[Session, Query,
     return read
 
 
+def _timelines(session: Session, run: Run) -> dict[str, list[Stretch]]:
+    rules = gates.current(session, run.id, now=0.0).rules
+    states = [(rule.rule, rule.state) for rule in rules]
+    flips = gates.flips(session, run.id, MOST_FLIPS)
+    return timelines(flips, run.step, [("verdict", run.verdict), *states])
+
+
 def _events(limit: int) -> Callable[[Session, Run], Any]:
     return lambda session, run: list(reversed(list_events(session, run.id, limit=limit)))
 
@@ -171,7 +180,10 @@ RUN_SCENES = {
     "gates": Scene(
         "gates",
         "gates.html",
-        _with(flips=lambda session, run: gates.flips(session, run.id, 300)),
+        _with(
+            flips=lambda session, run: gates.flips(session, run.id, SHOWN_FLIPS),
+            timelines=_timelines,
+        ),
         {**_HEAD, "gate-table": "_gates.html"},
     ),
     "checkpoints": Scene(

@@ -26,6 +26,8 @@ class ServerProcess:
             "PITWALL_DATABASE_URL": database_url,
             "PITWALL_TOKEN": TOKEN,
             "PITWALL_PORT": "0",
+            # Scripted trainers are silent between two calls of a test.
+            "PITWALL_HEARTBEAT_TTL": "600",
             # No broker listens in these tests; hints fail quickly and quietly.
             "PITWALL_BROKER_URL": "redis://127.0.0.1:1/0",
         }

@@ -1,0 +1,250 @@
+"""Every page in a real browser: keys, themes, no script, narrow screens, lost streams, axe."""
+
+import re
+import time
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from backend.database import Database
+from backend.runs.config import parse_config
+from backend.runs.service import create_run
+from tests.browser.test_main_job import points_drawn, wait_for_points
+from tests.web.scripted import NOW, ScriptedTrainer, fleet
+from tests.web.server import TOKEN, ServerProcess
+
+pytestmark = pytest.mark.browser
+PAGES = (
+    "/",
+    "/runs/new",
+    "/runs/1",
+    "/runs/1/gates",
+    "/runs/1/checkpoints",
+    "/runs/1/episodes",
+    "/runs/1/log",
+    "/runs/1/config",
+    "/runs/1/checkpoints/1/rollback",
+    "/compare?runs=1,2",
+    "/workers",
+    "/settings",
+    "/nowhere",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trainers(stored: Database) -> list[ScriptedTrainer]:
+    """Two runs: one that has learnt, one whose policy died; nobody moves them on but the tests."""
+    now = time.time()
+    with stored.write() as session:
+        fleet.register_worker(session, "w1", "here", 1, 2, now)
+        for port in (2000, 2004):
+            fleet.register_simulator(session, "127.0.0.1", port, now, "w1", "0.9.16")
+        for name in ("learns", "dies"):
+            create_run(session, name, "quickstart", parse_config("quickstart"), now)
+    found = []
+    for number in (1, 2):
+        trainer = ScriptedTrainer(stored, number)
+        assert trainer.claim(now)
+        trainer.advance(2500, now)
+        trainer.save("interval", now)
+        trainer.health = float(number == 1)
+        trainer.advance(2500, now)
+        found.append(trainer)
+    return found
+
+
+def beat(trainer: ScriptedTrainer, steps: int = 50) -> None:
+    trainer.advance(steps, time.time())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(
+    page: Page, trainers: list[ScriptedTrainer], theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    for path in PAGES:
+        page.goto(path)
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (v["id"], [node["target"] for node in v["nodes"]][:3])
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], f"{path} in {theme}: {serious}"
+
+
+def test_no_page_scrolls_sideways_from_a_telephone_to_a_wide_screen(page: Page) -> None:
+    for path in PAGES:
+        page.goto(path)
+        for width in (1920, 1280, 320):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_timeout(50)
+            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert overflow <= 0, f"{path} is {overflow} px wider than {width}"
+
+
+def test_dark_and_light_follow_the_system_and_the_switch_is_remembered(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/")
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+    page.get_by_role("button", name="Switch between dark and light").click()
+    light = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(background) == light
+    assert page.locator("html").get_attribute("data-theme") == "light"
+
+
+def test_charts_follow_the_theme(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/runs/1")
+    wait_for_points(page, "return", 5)
+    ink = "document.querySelector('#chart-return .plot')._fullLayout.font.color"
+    before = page.evaluate(ink)
+    page.get_by_role("button", name="Switch between dark and light").click()
+    page.wait_for_function(f"() => {ink} !== '{before}'")
+
+
+def test_state_verdict_gates_start_and_halt_work_without_a_script(
+    chromium: Browser, server: ServerProcess
+) -> None:
+    context = chromium.new_context(base_url=server.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("Access token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto("/runs/2")
+    expect(page.locator("#verdict")).to_contain_text("NO-GO")
+    expect(page.locator("#rules")).to_contain_text("CRITICAL")
+    page.goto("/runs/new")
+    page.get_by_label("Name").fill("no script")
+    page.get_by_role("button", name="Start run").click()
+    expect(page.locator("h1")).to_have_text("no script")
+    page.get_by_role("button", name="Halt").click()
+    expect(page.locator("#run-head")).to_contain_text("halted")
+    page.goto("/runs/1/checkpoints")
+    page.get_by_role("link", name="Roll back… to step 2500").click()
+    expect(page.get_by_role("heading", name="Roll back to step 2,500?")).to_be_visible()
+    context.close()
+
+
+def test_a_wrong_form_keeps_its_values_and_is_checked_while_typed(page: Page) -> None:
+    page.goto("/runs/new?from=quickstart")
+    page.get_by_label("Seed").fill("12")
+    page.get_by_label("Total steps").fill("10")
+    expect(page.locator("#summary")).to_contain_text("1 value to mend")
+    expect(page.locator("#learning_starts-error")).to_contain_text("lower it or lengthen the run")
+    expect(page.locator("#summary")).to_contain_text("total steps")
+    page.get_by_role("button", name="Start run").click()
+    expect(page.locator("#problems")).to_be_focused()
+    assert page.get_by_label("Seed").input_value() == "12"
+    assert page.get_by_label("Total steps").input_value() == "10"
+
+
+def test_a_lost_stream_is_marked_within_three_seconds_and_goes_on_by_itself(
+    page: Page, trainers: list[ScriptedTrainer]
+) -> None:
+    page.goto("/runs/1")
+    expect(page.locator("#liveness")).to_have_text("live")
+    page.context.set_offline(True)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#liveness")).to_contain_text("not live since", timeout=6000)
+    page.context.set_offline(False)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#liveness")).to_have_text("live")
+    beat(trainers[0])
+    step = f"{trainers[0].step:,}"
+    expect(page.locator("#run-progress")).to_contain_text(step)
+
+
+def test_eight_tabs_at_once_are_all_live(page: Page, trainers: list[ScriptedTrainer]) -> None:
+    """A browser allows six connections: tabs that nobody looks at must not hold one."""
+    tabs = [page, *(page.context.new_page() for _ in range(7))]
+    for tab in tabs:
+        tab.goto("/runs/1/log")
+        # Headless tabs all count as visible; a hidden one says so itself.
+        tab.evaluate(
+            """Object.defineProperty(document, 'hidden', { get: () => window.away === true, configurable: true });
+            window.away = true; document.dispatchEvent(new Event('visibilitychange'))"""
+        )
+    for tab in tabs:
+        tab.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+        beat(trainers[0], 10)
+        expect(tab.locator("#run-progress")).to_contain_text(f"{trainers[0].step:,}")
+        tab.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_the_keyboard_alone_walks_charts_filters_and_asks_before_it_halts(page: Page) -> None:
+    page.goto("/runs/1")
+    wait_for_points(page, "return", 5)
+    page.keyboard.press("j")
+    expect(page.locator("#chart-return")).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator("#chart-components")).to_be_focused()
+    page.keyboard.press("k")
+    expect(page.locator("#chart-return")).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.locator("#chart-filter")).to_be_focused()
+    page.keyboard.type("gradient")
+    expect(page.locator("#chart-return")).to_be_hidden()
+    expect(page.locator("#chart-critic-gradient")).to_be_visible()
+    assert "filter=gradient" in page.url
+    page.locator("#chart-filter").blur()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Keys")
+    page.keyboard.press("Escape")
+    page.keyboard.press("h")
+    expect(page.get_by_role("dialog")).to_contain_text("Halt learns?")
+    page.keyboard.press("Escape")
+    expect(page.locator("#run-head .badge").first).to_have_text("running")
+
+
+def test_zoom_and_axis_live_in_the_address_and_are_shared_by_all_charts(page: Page) -> None:
+    page.goto("/runs/1?from=1000&to=2000")
+    wait_for_points(page, "return", 5)
+    ranges = "[...document.querySelectorAll('.plot')].filter((p) => p.layout).map((p) => p.layout.xaxis.range)"
+    assert all(found == [1000, 2000] for found in page.evaluate(ranges))
+    page.keyboard.press("r")
+    page.wait_for_function(
+        "() => document.querySelector('#chart-return .plot').layout.xaxis.range[0] < 1000"
+    )
+    assert "from=" not in page.url
+    page.locator("#chart-controls").get_by_text("episode", exact=True).click()
+    expect(page).to_have_url(re.compile("x=episode"))
+    page.wait_for_function(
+        "() => document.querySelector('#chart-return .plot').data.find((t) => t.meta.role === 'mean').x.at(-1) < 500"
+    )
+
+
+def test_a_chart_grows_without_asking_for_the_whole_again(
+    page: Page, trainers: list[ScriptedTrainer]
+) -> None:
+    asked: list[str] = []
+    page.goto("/runs/1")
+    before = wait_for_points(page, "return", 5)
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.locator("#liveness")).to_have_text("live")
+    beat(trainers[0], 200)
+    wait_for_points(page, "return", before)
+    assert points_drawn(page, "return") == before + 4
+    assert not [url for url in asked if "/charts/return" in url]
+
+
+def test_the_second_of_two_people_is_told_why_not(page: Page, stored: Database) -> None:
+    with stored.write() as session:
+        run = create_run(session, "two people", "quickstart", parse_config("quickstart"), NOW)
+    other = page.context.new_page()
+    for tab in (page, other):
+        tab.goto(f"/runs/{run.id}")
+    page.get_by_role("button", name="Cancel").click()
+    page.locator("#ask").get_by_role("button", name="Cancel the run").click()
+    expect(page.locator("#run-head")).to_contain_text("cancelled")
+    answer = other.evaluate(
+        "async (id) => (await (await fetch(`/api/v1/runs/${id}/halt`, { method: 'POST' })).json()).detail",
+        run.id,
+    )
+    assert answer == f"run {run.id} is cancelled, it cannot halt now: possible is nothing"
+    expect(other.locator("#run-head")).to_contain_text("cancelled")
+    expect(other.get_by_role("button", name=re.compile("^Halt"))).to_have_count(0)
