@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,19 @@ SIGHT = 220.0
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """One row per block: x, y, cosine and sine of its yaw, half length, half width, base, top; and how it looks."""
+    """One row per block.
+
+    Attributes:
+        shape: x, y, cosine and sine of its yaw, half length, half width, base, top.
+        distance: metres from the camera, for those `in_view`; zero before.
+    """
 
     shape: Floats
     yaw: Floats
     style: Ints
     color: Floats
     tag: Ints
+    distance: Floats
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> "Blocks":
@@ -32,31 +39,20 @@ class Blocks:
             for b in blocks
         ]
         rows = np.array(numbers, dtype=np.float32).reshape(-1, 9)
-        looks = np.array([(b.style, b.tag, *b.color) for b in blocks], dtype=np.float32)
-        looks = looks.reshape(-1, 5)
-        style, tag = looks[:, 0].astype(np.intp), looks[:, 1].astype(np.intp)
-        return cls(rows[:, :8], rows[:, 8], style, looks[:, 2:], tag)
+        color = np.array([b.color for b in blocks], dtype=np.float32).reshape(-1, 3)
+        style = np.array([b.style for b in blocks], dtype=np.intp)
+        tag = np.array([b.tag for b in blocks], dtype=np.intp)
+        return cls(rows[:, :8], rows[:, 8], style, color, tag, np.zeros(len(rows), np.float32))
 
     def __len__(self) -> int:
         return len(self.yaw)
 
-    def take(self, chosen: Ints) -> "Blocks":
-        return Blocks(
-            self.shape[chosen],
-            self.yaw[chosen],
-            self.style[chosen],
-            self.color[chosen],
-            self.tag[chosen],
-        )
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        return self.shape, self.yaw, self.style, self.color, self.tag, self.distance
 
     def joined(self, others: "Blocks") -> "Blocks":
-        return Blocks(
-            np.concatenate((self.shape, others.shape)),
-            np.concatenate((self.yaw, others.yaw)),
-            np.concatenate((self.style, others.style)),
-            np.concatenate((self.color, others.color)),
-            np.concatenate((self.tag, others.tag)),
-        )
+        pairs = zip(self._columns(), others._columns(), strict=True)
+        return Blocks(*(np.concatenate(pair) for pair in pairs))
 
     def in_view(self, x: float, y: float, yaw: float, half_angle: float) -> "Blocks":
         """Those that may be seen from there; the nearer one is, the more generous the test."""
@@ -70,31 +66,35 @@ class Blocks:
             cosine, sine = math.cos(half_angle), math.sin(half_angle)
             seen &= aside * cosine - ahead * sine < radius
             seen &= ahead > -radius
-        return self.take(np.flatnonzero(seen))
+        chosen = np.flatnonzero(seen)
+        columns = (*self._columns()[:-1], distance)
+        return Blocks(*(column[chosen] for column in columns))
+
+
+FRONT, REAR, RIGHT, LEFT = range(4)
+# Yaw of each face's normal relative to the box's own.
+FACE_YAWS = np.array([0.0, math.pi, math.pi / 2, -math.pi / 2], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """For each ray one box it meets, at most; farther layers lie behind nearer ones.
+class Ring:
+    """(layers, rays): the boxes each ray meets, the farthest layer first.
 
     Attributes:
         near, far: metres at which the ray enters and leaves the box, infinite where there is none.
-        block: number of the box; `normal` yaw of the face entered; `along` metres along that face from
-            its middle; `end` 1 if it is the box's front, -1 its rear, 0 a side.
+        block: number of the box; `face` the side it is entered by.
+        along: metres along that face from its middle.
     """
 
     near: Floats
     far: Floats
     block: Ints
-    normal: Floats
+    face: Ints
     along: Floats
-    end: Floats
 
 
-def cast(blocks: Blocks, x: float, y: float, directions: Floats, most: int) -> list[Layer]:
-    """The first `most` boxes each ray meets, farthest layer first."""
-    if not len(blocks):
-        return []
+def cast(blocks: Blocks, x: float, y: float, directions: Floats, most: int) -> Ring | None:
+    """The first `most` boxes each ray meets, None if no ray meets any."""
     cosine, sine = np.cos(directions), np.sin(directions)
     bx, by, c, s, length, width = (blocks.shape[:, i, None] for i in range(6))
     # The rays in each box's own frame: its length along u, its width along v.
@@ -102,35 +102,39 @@ def cast(blocks: Blocks, x: float, y: float, directions: Floats, most: int) -> l
     du, dv = c * cosine + s * sine, c * sine - s * cosine
     du[np.abs(du) < 1e-7] = 1e-7
     dv[np.abs(dv) < 1e-7] = 1e-7
-    mid, half = -u0 / du, length / np.abs(du)
-    u_in, u_out = mid - half, mid + half
-    mid, half = -v0 / dv, width / np.abs(dv)
-    v_in, v_out = mid - half, mid + half
+    middle, half = -u0 / du, length / np.abs(du)
+    u_in, u_out = middle - half, middle + half
+    middle, half = -v0 / dv, width / np.abs(dv)
+    v_in, v_out = middle - half, middle + half
     near, far = np.maximum(u_in, v_in), np.minimum(u_out, v_out)
     near[(near >= far) | (near < NEAREST)] = np.inf
-    layers = []
-    rays = np.arange(len(directions))
-    for _ in range(min(most, len(blocks))):
+    order = _in_order(near, most)
+    if not order:
+        return None
+    block, rays = np.stack([each for each, _ in order]), np.arange(len(directions))
+    entered = np.maximum(u_in, v_in)[block, rays]
+    by_end = u_in[block, rays] > v_in[block, rays]
+    end = np.where(du[block, rays] > 0, REAR, FRONT)
+    side = np.where(dv[block, rays] > 0, LEFT, RIGHT)
+    u, v = u0[block, 0] + entered * du[block, rays], v0[block, 0] + entered * dv[block, rays]
+    return Ring(
+        np.stack([distance for _, distance in order]),
+        far[block, rays],
+        block,
+        np.where(by_end, end, side),
+        np.where(by_end, v, u),
+    )
+
+
+def _in_order(near: Floats, most: int) -> list[tuple[Ints, Floats]]:
+    """Box and distance for each ray, the farthest of the nearest `most` first; `near` is used up."""
+    found: list[tuple[Ints, Floats]] = []
+    rays = np.arange(near.shape[1])
+    for _ in range(min(most, len(near))):
         block = near.argmin(axis=0)
         distance = near[block, rays]
         if not np.isfinite(distance).any():
             break
-        through_end = u_in[block, rays] > v_in[block, rays]
-        end = np.where(through_end, -np.sign(du[block, rays]), 0.0).astype(np.float32)
-        side = -np.sign(dv[block, rays])
-        turn = np.where(through_end, (1.0 - end) * (math.pi / 2), side * (math.pi / 2))
-        finite = np.where(np.isfinite(distance), distance, 0.0)
-        u = u0[block, 0] + finite * du[block, rays]
-        v = v0[block, 0] + finite * dv[block, rays]
-        layers.append(
-            Layer(
-                distance,
-                far[block, rays],
-                block,
-                blocks.yaw[block] + turn.astype(np.float32),
-                np.where(through_end, v, u),
-                end,
-            )
-        )
+        found.append((block, distance))
         near[block, rays] = np.inf
-    return layers[::-1]
+    return found[::-1]

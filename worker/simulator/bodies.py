@@ -1,12 +1,18 @@
 """What actors look like: cars, walkers, props and traffic lights as blocks to draw."""
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
 
 from worker.simulator.actors import Actor, TrafficLight, Vehicle, Walker
+from worker.simulator.blocks import Blocks
+from worker.simulator.curves import Array
 from worker.simulator.protocol import LightState
-from worker.simulator.scenery import Block, Style
+from worker.simulator.scenery import Style
 
+Color = tuple[int, int, int]
 POLE_COLOR, HOUSING_COLOR = (88, 92, 92), (38, 40, 36)
 POLE_HEIGHT = 4.4
 HEAD = (0.22, 0.26, 2.9, 4.3)
@@ -20,36 +26,87 @@ LAMP_RADIUS = 0.18
 # A car's body ends below its windows; the cabin stands on it, shorter and narrower.
 BODY_SHARE, CABIN_LENGTH, CABIN_WIDTH, CABIN_SHIFT = 0.60, 0.52, 0.88, -0.10
 WHEELS = 0.18
+# Half a height above which a vehicle is a lorry: one block.
+TALL = 1.2
 
 
-def blocks(actors: Iterable[Actor]) -> Iterator[Block]:
-    """Everything that is drawn of the world's actors."""
-    for actor in actors:
-        if isinstance(actor, Vehicle):
-            yield from _car(actor)
-        elif isinstance(actor, TrafficLight):
-            yield from _light(actor)
-        elif actor.is_solid:
-            yield _upright(actor)
+class Part(NamedTuple):
+    """A block of a body in the body's own frame: how far ahead of its middle, half sizes, heights, looks."""
+
+    ahead: float
+    length: float
+    width: float
+    base: float
+    top: float
+    style: Style
+    color: Color
+    tag: int
 
 
-def _car(car: Vehicle) -> Iterator[Block]:
-    x, y, z, _, degrees, _ = car.pose
-    yaw = math.radians(degrees)
+class Bodies:
+    """The moving world as blocks. What it is made of is worked out when someone comes, goes or changes light."""
+
+    def __init__(self) -> None:
+        self._made_of: tuple[tuple[int, int], ...] | None = None
+
+    def blocks(self, actors: Iterable[Actor]) -> Blocks:
+        drawn = [actor for actor in actors if actor.is_solid]
+        made_of = tuple(
+            (actor.id, actor.state if isinstance(actor, TrafficLight) else 0) for actor in drawn
+        )
+        if made_of != self._made_of:
+            self._take_apart(drawn)
+            self._made_of = made_of
+        numbers = chain.from_iterable(actor.pose for actor in drawn)
+        poses = np.fromiter(numbers, np.float64, 6 * len(drawn)).reshape(-1, 6)
+        return self._put_together(poses[self._owner])
+
+    def _take_apart(self, drawn: Sequence[Actor]) -> None:
+        parts = [(number, part) for number, actor in enumerate(drawn) for part in _parts(actor)]
+        self._owner = np.array([number for number, _ in parts], dtype=np.intp)
+        sizes = np.array([part[:5] for _, part in parts], dtype=np.float64).reshape(-1, 5)
+        self._ahead, self._sizes = sizes[:, 0], sizes[:, 1:]
+        self._style = np.array([part.style for _, part in parts], dtype=np.intp)
+        self._color = np.array([part.color for _, part in parts], dtype=np.float32).reshape(-1, 3)
+        self._tag = np.array([part.tag for _, part in parts], dtype=np.intp)
+
+    def _put_together(self, poses: Array) -> Blocks:
+        yaw = np.radians(poses[:, 4])
+        shape = np.empty((len(poses), 8), dtype=np.float32)
+        cosine, sine = np.cos(yaw), np.sin(yaw)
+        shape[:, 0] = poses[:, 0] + self._ahead * cosine
+        shape[:, 1] = poses[:, 1] + self._ahead * sine
+        shape[:, 2], shape[:, 3] = cosine, sine
+        shape[:, 4:] = self._sizes
+        shape[:, 6:] += poses[:, 2:3]
+        nowhere = np.zeros(len(poses), np.float32)
+        return Blocks(shape, yaw.astype(np.float32), self._style, self._color, self._tag, nowhere)
+
+
+def _parts(actor: Actor) -> Iterator[Part]:
+    if isinstance(actor, Vehicle):
+        yield from _car(actor)
+    elif isinstance(actor, TrafficLight):
+        yield from _light(actor)
+    else:
+        length, width, half = actor.size
+        color = (60, 75, 120) if isinstance(actor, Walker) else (200, 110, 40)
+        yield Part(0.0, length, width, 0.0, 2.0 * half, Style.PLAIN, color, actor.blueprint.tag)
+
+
+def _car(car: Vehicle) -> Iterator[Part]:
     length, width, half = car.size
-    color, tag, top = _color(car), car.blueprint.tag, z + 2.0 * half
-    if half > 1.2:
-        yield Block(x, y, yaw, length, width, z + WHEELS, top, Style.CAR, color, tag)
+    color, tag, top = _color(car), car.blueprint.tag, 2.0 * half
+    if half > TALL:
+        yield Part(0.0, length, width, WHEELS, top, Style.CAR, color, tag)
         return
-    belt = z + 2.0 * half * BODY_SHARE
-    yield Block(x, y, yaw, length, width, z + WHEELS, belt, Style.CAR, color, tag)
-    shift = CABIN_SHIFT * length
-    x, y = x + shift * math.cos(yaw), y + shift * math.sin(yaw)
-    cabin = (CABIN_LENGTH * length, CABIN_WIDTH * width)
-    yield Block(x, y, yaw, *cabin, belt, top, Style.CABIN, color, tag)
+    belt = top * BODY_SHARE
+    yield Part(0.0, length, width, WHEELS, belt, Style.CAR, color, tag)
+    cabin = (CABIN_SHIFT * length, CABIN_LENGTH * length, CABIN_WIDTH * width)
+    yield Part(*cabin, belt, top, Style.CABIN, color, tag)
 
 
-def _color(actor: Actor) -> tuple[int, int, int]:
+def _color(actor: Actor) -> Color:
     try:
         red, green, blue = (int(part) for part in actor.attributes["color"].split(","))
     except (KeyError, ValueError):
@@ -57,25 +114,11 @@ def _color(actor: Actor) -> tuple[int, int, int]:
     return red & 255, green & 255, blue & 255
 
 
-def _light(light: TrafficLight) -> Iterator[Block]:
-    x, y, z, _, degrees, _ = light.pose
-    yaw = math.radians(degrees)
-    yield Block(x, y, yaw, 0.09, 0.09, z, z + POLE_HEIGHT, Style.PLAIN, POLE_COLOR, 6)
-    length, width, base, top = HEAD
-    yield Block(x, y, yaw, length, width, z + base, z + top, Style.PLAIN, HOUSING_COLOR, 7)
+def _light(light: TrafficLight) -> Iterator[Part]:
+    yield Part(0.0, 0.09, 0.09, 0.0, POLE_HEIGHT, Style.PLAIN, POLE_COLOR, 6)
+    yield Part(0.0, *HEAD, Style.PLAIN, HOUSING_COLOR, 7)
     if lamp := LAMPS.get(light.state):
-        middle, color = z + lamp[0], lamp[1]
+        middle, color = lamp
         # Before the housing, on the side that the waiting traffic sees.
-        front = -(length + 0.03)
-        x, y = x + front * math.cos(yaw), y + front * math.sin(yaw)
-        low, high = middle - LAMP_RADIUS, middle + LAMP_RADIUS
-        yield Block(x, y, yaw, 0.02, LAMP_RADIUS, low, high, Style.LAMP, color, 7)
-
-
-def _upright(actor: Actor) -> Block:
-    x, y, z, _, degrees, _ = actor.pose
-    length, width, half = actor.size
-    color = (60, 75, 120) if isinstance(actor, Walker) else (200, 110, 40)
-    tag = actor.blueprint.tag
-    yaw = math.radians(degrees)
-    return Block(x, y, yaw, length, width, z, z + 2.0 * half, Style.PLAIN, color, tag)
+        ahead, low, high = -(HEAD[0] + 0.03), middle - LAMP_RADIUS, middle + LAMP_RADIUS
+        yield Part(ahead, 0.02, LAMP_RADIUS, low, high, Style.LAMP, color, 7)

@@ -7,19 +7,22 @@ from numpy.typing import NDArray
 
 from worker.simulator.actors import Sensor
 from worker.simulator.atlas import Atlas, GroundView
-from worker.simulator.blocks import Blocks, Layer, cast
-from worker.simulator.bodies import blocks as bodies
-from worker.simulator.facades import paint_layer
+from worker.simulator.blocks import Blocks, cast
+from worker.simulator.bodies import Bodies
+from worker.simulator.facades import paint as paint_boxes
+from worker.simulator.hits import find
 from worker.simulator.look import SKY_COLUMNS, SKY_ROWS, SKY_TOP, Look
 from worker.simulator.protocol import Stream
 from worker.simulator.raster import paint
-from worker.simulator.rays import Floats, Indices, Lens, Rays
+from worker.simulator.rays import FARTHEST, Indices, Lens, Rays
 from worker.simulator.world import World
 
 LAYERS = 6
 SKY_TAG, FAR_TAG = 11, 10
 FARTHEST_DEPTH = 1000.0
 LEAST_HEIGHT = 0.05
+# Haze in 256ths that is worth the work, and where clear air begins to fade the ground.
+LEAST_HAZE, FADE_FROM = 3, 150.0
 Image = NDArray[np.uint32]
 
 
@@ -30,6 +33,7 @@ class Stage:
         self.map, self.episode = world.map, world.episode
         self.atlas = Atlas(paint(world.map.roads, world.seed))
         self.fixed = Blocks.of(world.scenery.blocks)
+        self.bodies = Bodies()
         self.seed = world.seed
         self.look = Look(world.weather)
         self.ground_colors, self.sky = self._colors()
@@ -58,7 +62,8 @@ class Lensed:
         self.sky_pixels = np.flatnonzero(sky)
         self._place_sky()
         self.look: Look | None = None
-        self.fog: NDArray[np.uint16] | None = None
+        self.hazy: Indices = np.empty(0, np.intp)
+        self.haze: NDArray[np.uint16] = np.empty((0, 1), np.uint16)
 
     def _place_sky(self) -> None:
         """Row offset and yaw of the sky texture for each pixel that shows sky."""
@@ -68,16 +73,19 @@ class Lensed:
         bins = np.broadcast_to(self.rays.bin, self.rays.slope.shape).ravel()[self.sky_pixels]
         self.sky_column = self.rays.bins[bins] * np.float32(SKY_COLUMNS / math.tau)
 
-    def fog_for(self, look: Look) -> NDArray[np.uint16] | None:
-        """Share of haze (0 to 256) over each ground pixel, None in clear air."""
+    def veil(self, colors: Image, look: Look) -> None:
+        """Lay haze over ground pixels, in place; even clear air fades the last of them into the horizon."""
         if self.look is not look:
             self.look = look
             distance = self.rays.ground_distance.astype(np.float64)
-            share = 256.0 * look.fog(distance)
-            # Even clear air fades the last of the ground into the horizon.
-            share = np.maximum(share, 256.0 * np.clip((distance - 150.0) / 450.0, 0.0, 1.0))
-            self.fog = share.astype(np.uint16)[:, None]
-        return self.fog
+            fade = np.clip((distance - FADE_FROM) / (FARTHEST - FADE_FROM), 0.0, 1.0)
+            share = (256.0 * np.maximum(look.fog(distance), fade)).astype(np.uint16)
+            self.hazy = np.flatnonzero(share >= LEAST_HAZE)
+            self.haze = share[self.hazy, None]
+        channels = colors.view(np.uint8).reshape(-1, 4)
+        haze = np.array([*look.haze[::-1], 255.0]).clip(0, 255).astype(np.uint16)
+        mixed = channels[self.hazy] * (np.uint16(256) - self.haze) + haze * self.haze
+        channels[self.hazy] = mixed >> np.uint16(8)
 
 
 class Cameras:
@@ -137,13 +145,14 @@ class _Scene:
         self._yaw = math.radians(sensor.pose.yaw)
         self._frame = world.frame
         self._eye = lensed.rays.lens.above + world.map.ground.height(self._x, self._y)
-        moving = Blocks.of(list(bodies(world.actors.values())))
+        moving = stage.bodies.blocks(world.actors.values())
         bins = self._rays.bins
         half_angle = float(bins[-1] - bins[0]) / 2.0 + 0.02
         everything = stage.fixed.joined(moving)
         self.blocks = everything.in_view(self._x, self._y, self._yaw, half_angle)
         directions = bins + np.float32(self._yaw)
-        self.layers = cast(self.blocks, self._x, self._y, directions, LAYERS)
+        self.ring = cast(self.blocks, self._x, self._y, directions, LAYERS)
+        self.hits = find(self.ring, self.blocks, self._rays, self._eye) if self.ring else None
 
     def _cells(self) -> NDArray[np.int32]:
         return self._lensed.view.cells(self._x, self._y, math.cos(self._yaw), math.sin(self._yaw))
@@ -156,11 +165,10 @@ class _Scene:
         image, look = self._empty(), self._stage.look
         image[self._lensed.sky_pixels] = self._sky()
         ground = self._stage.ground_colors.take(self._cells())
-        image[self._lensed.part] = _veil(ground, self._lensed.fog_for(look), look)
-        for layer in self.layers:
-            hits = self._hits(layer)
-            if len(hits.pixels):
-                paint_layer(image, layer, hits, self.blocks, look, self._rays.lens.focal)
+        self._lensed.veil(ground, look)
+        image[self._lensed.part] = ground
+        if self.ring and self.hits:
+            paint_boxes(image, self.hits, self.ring, self.blocks, look, self._rays.lens.focal)
         if look.weather.precipitation > 0:
             _rain(image, self._rays.lens, self._frame, look)
         return image
@@ -178,74 +186,23 @@ class _Scene:
         below = self._rays.slope.ravel()[self._lensed.sky_pixels] < 0
         image[self._lensed.sky_pixels[below]] = FAR_TAG
         image[self._lensed.part] = self._stage.atlas.tags.take(self._cells())
-        for layer in self.layers:
-            hits = self._hits(layer)
-            image[hits.pixels] = self.blocks.tag[layer.block[hits.rays]]
+        if self.ring and self.hits:
+            blocks = self.ring.block.take(self.hits.cells)
+            image[self.hits.pixels] = self.blocks.tag[blocks]
         # The tag travels in the red channel.
         return image << np.uint32(16) | np.uint32(0xFF000000)
 
     def depth(self) -> Image:
         flat = np.full(len(self._empty()), np.inf, dtype=np.float64)
         flat[self._lensed.part] = self._rays.ground_distance
-        for layer in self.layers:
-            hits = self._hits(layer)
-            flat[hits.pixels] = hits.distance
+        if self.hits:
+            flat[self.hits.pixels] = self.hits.distance
         depth = flat / self._rays.forward.ravel()
         share = np.clip(depth / FARTHEST_DEPTH, 0.0, 1.0)
         code = (share * 16777215.0).astype(np.uint32)
         # Least significant byte in red, most significant in blue.
         low, middle, high = code & 255, code >> 8 & 255, code >> 16
         return np.asarray(low << 16 | middle << 8 | high | np.uint32(0xFF000000))
-
-    def _hits(self, layer: Layer) -> "Hits":
-        shape = self.blocks.shape[layer.block]
-        base, top = shape[:, 6] - self._eye, shape[:, 7] - self._eye
-        with np.errstate(invalid="ignore"):
-            side = top / layer.near
-            high = np.maximum(side, top / layer.far)
-            low = np.minimum(base / layer.near, base / layer.far)
-        missing = ~np.isfinite(layer.near)
-        low[missing], high[missing] = np.inf, -np.inf
-        rays = self._rays
-        slope = rays.slope
-        seen = slope > low[rays.bin]
-        seen &= slope <= high[rays.bin]
-        pixels = np.flatnonzero(seen)
-        width = rays.lens.width
-        bins = pixels % width if len(rays.bin) == 1 else rays.bin.ravel()[pixels]
-        slopes = slope.ravel()[pixels]
-        is_roof = slopes > side[bins]
-        near = layer.near[bins]
-        distance = np.where(is_roof, top[bins] / np.where(slopes == 0, 1.0, slopes), near)
-        return Hits(pixels, bins, is_roof, distance, self._eye + slopes * near)
-
-
-class Hits:
-    """Pixels that see a layer: the ray each lies on, whether it is the top face, distance, height of the point."""
-
-    __slots__ = ("distance", "height", "is_roof", "pixels", "rays")
-
-    def __init__(
-        self,
-        pixels: Indices,
-        rays: Indices,
-        is_roof: NDArray[np.bool_],
-        distance: Floats,
-        height: Floats,
-    ) -> None:
-        self.pixels, self.rays, self.is_roof = pixels, rays, is_roof
-        self.distance, self.height = distance, height
-
-
-def _veil(colors: Image, share: NDArray[np.uint16] | None, look: Look) -> Image:
-    """Colours with a share of haze over each."""
-    if share is None:
-        return colors
-    channels = colors.view(np.uint8).reshape(-1, 4)
-    haze = np.array([*look.haze[::-1], 255.0]).clip(0, 255).astype(np.uint16)
-    mixed = channels * (np.uint16(256) - share) + haze * share
-    mixed >>= np.uint16(8)
-    return np.ascontiguousarray(mixed.astype(np.uint8)).view(np.uint32).ravel()
 
 
 def _rain(image: Image, lens: Lens, frame: int, look: Look) -> None:

@@ -1,90 +1,132 @@
 """Paints the sides of boxes: windows, wheels, lamps, leaves; light by the face's direction, haze by distance."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.simulator.blocks import Blocks, Layer
+from worker.simulator.blocks import FACE_YAWS, FRONT, REAR, Blocks, Ring
+from worker.simulator.hits import Hits
 from worker.simulator.look import Look, pack
+from worker.simulator.rays import Floats, Indices
 from worker.simulator.scenery import Style
 
-if TYPE_CHECKING:
-    from worker.simulator.camera import Hits
-
 Image = NDArray[np.uint32]
-# Columns of the palette that is worked out for each ray of a layer.
+# The colours a face is painted in, in this order in the palette.
 WALL, PANE, ROOF, ACCENT = range(4)
-GLASS, TYRE = np.array([46.0, 58.0, 70.0]), np.array([26.0, 26.0, 28.0])
-HEAD_LAMP, TAIL_LAMP = np.array([250.0, 245.0, 215.0]), np.array([205.0, 24.0, 18.0])
-ROOF_TILE = np.array([118.0, 92.0, 80.0])
+VARIANTS = 4
+GLASS, TYRE = (46.0, 58.0, 70.0), (26.0, 26.0, 28.0)
+HEAD_LAMP, TAIL_LAMP = (250.0, 245.0, 215.0), (205.0, 24.0, 18.0)
+ROOF_TILE = (118.0, 92.0, 80.0)
 STOREY, BAY = 3.1, 2.7
 # Windows smaller than this many pixels would only flicker.
 SMALLEST_PANE = 1.6
 
 
-def paint_layer(
-    image: Image, layer: Layer, hits: "Hits", blocks: Blocks, look: Look, focal: float
-) -> None:
-    """Write the pixels that see the layer."""
-    style = blocks.style[layer.block]
-    palette = _palette(layer, style, blocks, look)
+def paint(image: Image, hits: Hits, ring: Ring, blocks: Blocks, look: Look, focal: float) -> None:
+    """Write every pixel that sees a box, far ones first."""
+    block, face = ring.block.take(hits.cells), ring.face.take(hits.cells)
+    along, style = ring.along.take(hits.cells), blocks.style[block]
     variant = np.where(hits.is_roof, ROOF, WALL)
-    pixels, rays = hits.pixels, hits.rays
-    styles = style[rays]
-    along, height = layer.along[rays], hits.height
-    shape = blocks.shape[layer.block][rays]
-    walls = ~hits.is_roof
-    present = set(style[np.isfinite(layer.near)].tolist())
-    if Style.HOUSE in present:
-        coarse = layer.near[rays] > focal * 1.2 / SMALLEST_PANE
-        bay, storey = (along / BAY + 0.5) % 1.0, (height / STOREY) % 1.0
-        pane = (bay > 0.28) & (bay < 0.74) & (storey > 0.36) & (storey < 0.80)
-        pane &= (height < shape[:, 7] - 0.4) & ~coarse
-        variant[pane & walls & (styles == Style.HOUSE)] = PANE
-    if Style.CAR in present:
-        car = walls & (styles == Style.CAR)
-        end = layer.end[rays]
-        lamp = (end != 0) & (np.abs(along) > 0.62 * shape[:, 5])
-        above = (height - shape[:, 6]) / (shape[:, 7] - shape[:, 6])
-        variant[car & lamp & (above > 0.55) & (above < 0.88)] = ACCENT
-        axle = np.abs(np.abs(along) - 0.6 * shape[:, 4]) < 0.38
-        variant[car & (above < 0.34) & ((end != 0) | axle)] = PANE
-    if Style.CABIN in present:
-        half = np.where(layer.end[rays] != 0, shape[:, 5], shape[:, 4])
-        pillar = np.abs(along) > 0.92 * half
-        variant[walls & (styles == Style.CABIN) & ~pillar] = PANE
-    if Style.FOLIAGE in present:
-        leaves = styles == Style.FOLIAGE
-        middle = (shape[:, 6] + shape[:, 7]) / 2.0
-        reach = (shape[:, 7] - shape[:, 6]) / 2.0
-        round_ = (along / (1.15 * shape[:, 4])) ** 2 + ((height - middle) / reach) ** 2
-        grain = np.sin(along * 7.3 + shape[:, 0]) * np.sin(height * 8.1 + shape[:, 1])
-        variant[leaves & (grain > 0.15)] = PANE
-        kept = ~leaves | (round_ < 1.0 + 0.12 * grain)
-        pixels, rays, variant = pixels[kept], rays[kept], variant[kept]
-    image[pixels] = palette[rays, variant]
+    side = ~hits.is_roof
+    for kind, rule in _RULES.items():
+        chosen = np.flatnonzero((style == kind) & side)
+        if len(chosen):
+            shape = blocks.shape[block[chosen]]
+            near = ring.near.take(hits.cells[chosen])
+            rule(
+                variant,
+                chosen,
+                along[chosen],
+                hits.height[chosen],
+                shape,
+                face[chosen],
+                near / focal,
+            )
+    colors = _palette(blocks, look).take((block * 4 + face) * VARIANTS + variant)
+    kept = np.flatnonzero((style != Style.FOLIAGE) | (variant != ACCENT))
+    image[hits.pixels[kept]] = colors[kept]
 
 
-def _palette(layer: Layer, style: NDArray[np.intp], blocks: Blocks, look: Look) -> Image:
-    """(rays, 4) packed colours of wall, pane, roof and accent."""
-    base = blocks.color[layer.block].astype(np.float64)
-    shade = look.shade(layer.normal.astype(np.float64))[:, None]
-    glows = (style == Style.LAMP)[:, None]
-    wall = np.where(glows, base, base * shade * look.tint)
-    pane = np.where((style == Style.CAR)[:, None], TYRE, GLASS) * (0.35 + 0.65 * look.daylight)
-    leaves = (style == Style.FOLIAGE)[:, None]
-    pane = np.where(leaves, wall * 0.8, pane)
-    tiles = np.where((style == Style.HOUSE)[:, None], ROOF_TILE, base)
-    roof = np.where(leaves, wall * 1.1, tiles * look.roof_shade * look.tint)
-    lamp = np.where((layer.end > 0)[:, None], HEAD_LAMP, TAIL_LAMP)
-    accent = lamp * (0.6 + 0.4 * look.daylight)
-    colors = np.stack([wall, pane, roof, accent], axis=1)
-    distance = np.where(np.isfinite(layer.near), layer.near, 0.0).astype(np.float64)
-    share = np.maximum(look.fog(distance), 0.0)[:, None, None]
-    return pack_rays(colors * (1.0 - share) + look.haze * share)
+def _house(
+    variant: Indices,
+    chosen: Indices,
+    along: Floats,
+    height: Floats,
+    shape: Floats,
+    face: Indices,
+    pixel: Floats,
+) -> None:
+    bay, storey = (along / BAY + 0.5) % 1.0, (height / STOREY) % 1.0
+    pane = (bay > 0.28) & (bay < 0.74) & (storey > 0.36) & (storey < 0.80)
+    pane &= (height < shape[:, 7] - 0.4) & (pixel * SMALLEST_PANE < 1.2)
+    variant[chosen[pane]] = PANE
 
 
-def pack_rays(colors: NDArray[np.float64]) -> Image:
-    rays, variants, _ = colors.shape
-    return pack(colors.reshape(-1, 3)).reshape(rays, variants)
+def _car(
+    variant: Indices,
+    chosen: Indices,
+    along: Floats,
+    height: Floats,
+    shape: Floats,
+    face: Indices,
+    pixel: Floats,
+) -> None:
+    """Lamps at the corners of both ends; dark below the bumpers and in the wheel arches."""
+    share = (height - shape[:, 6]) / (shape[:, 7] - shape[:, 6])
+    is_end = (face == FRONT) | (face == REAR)
+    corner = is_end & (np.abs(along) > 0.62 * shape[:, 5])
+    variant[chosen[corner & (share > 0.55) & (share < 0.88)]] = ACCENT
+    axle = np.abs(np.abs(along) - 0.6 * shape[:, 4]) < 0.38
+    variant[chosen[(share < 0.34) & (is_end | axle)]] = PANE
+
+
+def _cabin(
+    variant: Indices,
+    chosen: Indices,
+    along: Floats,
+    height: Floats,
+    shape: Floats,
+    face: Indices,
+    pixel: Floats,
+) -> None:
+    is_end = (face == FRONT) | (face == REAR)
+    half = np.where(is_end, shape[:, 5], shape[:, 4])
+    variant[chosen[np.abs(along) < 0.92 * half]] = PANE
+
+
+def _foliage(
+    variant: Indices,
+    chosen: Indices,
+    along: Floats,
+    height: Floats,
+    shape: Floats,
+    face: Indices,
+    pixel: Floats,
+) -> None:
+    """Darker tufts; ACCENT marks what lies outside of the round crown and is not painted."""
+    middle, reach = (shape[:, 6] + shape[:, 7]) / 2.0, (shape[:, 7] - shape[:, 6]) / 2.0
+    grain = np.sin(along * 7.3 + shape[:, 0]) * np.sin(height * 8.1 + shape[:, 1])
+    variant[chosen[grain > 0.15]] = PANE
+    crown = (along / (1.15 * shape[:, 4])) ** 2 + ((height - middle) / reach) ** 2
+    variant[chosen[crown > 1.0 + 0.12 * grain]] = ACCENT
+
+
+_RULES = {Style.HOUSE: _house, Style.CAR: _car, Style.CABIN: _cabin, Style.FOLIAGE: _foliage}
+
+
+def _palette(blocks: Blocks, look: Look) -> Image:
+    """Packed colours by block, face and variant, flat."""
+    style = blocks.style[:, None, None]
+    base = blocks.color[:, None, :]
+    normals = (blocks.yaw[:, None] + FACE_YAWS).astype(np.float64)
+    shade = look.shade(normals)[:, :, None]
+    wall = np.where(style == Style.LAMP, base, base * shade * look.tint)
+    pane = np.where(style == Style.CAR, TYRE, GLASS) * (0.35 + 0.65 * look.daylight)
+    pane = np.where(style == Style.FOLIAGE, wall * 0.8, pane)
+    tiles = np.where(style == Style.HOUSE, ROOF_TILE, base) * (look.roof_shade * look.tint)
+    lamps = np.array([HEAD_LAMP, TAIL_LAMP, TAIL_LAMP, TAIL_LAMP]) * (0.6 + 0.4 * look.daylight)
+    colors = np.empty((len(blocks), 4, VARIANTS, 3), dtype=np.float32)
+    colors[:, :, WALL], colors[:, :, PANE], colors[:, :, ROOF] = wall, pane, tiles
+    colors[:, :, ACCENT] = lamps
+    share = look.fog(blocks.distance.astype(np.float64))[:, None, None, None]
+    mixed = colors * (1.0 - share) + look.haze * share
+    return pack(mixed.reshape(-1, 3))

@@ -48,8 +48,9 @@ def collide(bodies: Sequence[Actor], fixed: StaticGrid, seconds: float) -> list[
             contacts.extend(_part(a, b, found, seconds))
     for body in bodies:
         if body.is_movable:
-            for other, box in fixed.near(body.box):
-                if found := touch(body.box, box):
+            own = body.box
+            for other, box in fixed.near(own):
+                if found := touch(own, box):
                     contacts.extend(_part(body, other, found, seconds))
     return contacts
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from worker.simulator.actors import Actor, Sensor
 from worker.simulator.blocks import Blocks, cast
-from worker.simulator.bodies import blocks as bodies
+from worker.simulator.bodies import Bodies
 from worker.simulator.collisions import touch
 from worker.simulator.pose import Box
 from worker.simulator.protocol import LIDAR
@@ -26,6 +26,7 @@ class Lidar:
     def __init__(self, sensor: Sensor) -> None:
         self._sensor = sensor
         self._angle = 0.0
+        self._bodies = Bodies()
         self._channels = int(sensor.number("channels"))
         low, high = sensor.number("lower_fov"), sensor.number("upper_fov")
         elevations = np.radians(np.linspace(high, low, self._channels))
@@ -53,14 +54,16 @@ class Lidar:
         with np.errstate(divide="ignore"):
             ground = np.where(self._slopes < 0.0, -eye / self._slopes, np.inf)
         distance = np.repeat(ground, len(angles), axis=1)
-        blocks = fixed.joined(Blocks.of(list(bodies(world.actors.values()))))
+        blocks = fixed.joined(self._bodies.blocks(world.actors.values()))
         blocks = blocks.in_view(pose.x, pose.y, 0.0, math.pi)
         directions = angles + np.float32(math.radians(pose.yaw))
-        for layer in cast(blocks, pose.x, pose.y, directions, LAYERS):
-            shape = blocks.shape[layer.block]
-            near = np.where(np.isfinite(layer.near), layer.near, np.float32(1e6))
-            height = eye + self._slopes * near
-            met = (height >= shape[:, 6]) & (height <= shape[:, 7]) & (near < distance)
+        ring = cast(blocks, pose.x, pose.y, directions, LAYERS)
+        if ring is None:
+            return distance.astype(np.float32)
+        shape = blocks.shape[ring.block]
+        for near, low, high in zip(ring.near, shape[..., 6], shape[..., 7], strict=True):
+            height = eye + self._slopes * np.where(np.isfinite(near), near, np.float32(1e6))
+            met = (height >= low) & (height <= high) & (near < distance)
             distance = np.where(met, near, distance)
         return distance.astype(np.float32)
 
