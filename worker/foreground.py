@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from backend.database import Database
+from backend.gates.admission import check_rules
 from backend.runs import attempts
 from backend.runs.attempts import Claim
 from backend.runs.config import RunConfig
@@ -73,6 +74,7 @@ class _Foreground:
         if config.is_carla:
             self._bench.simulators.prepare()
         with self._bench.database.write() as session:
+            check_rules(session, config)
             run = create_run(session, name, preset, config, time.time())
             claim = attempts.claim(
                 session, run.id, self._bench.name, time.time(), traffic_port=free_port()

@@ -249,7 +249,9 @@ class RunConfig(BaseModel):
         pattern=r"^[a-z][a-z0-9_-]{0,47}(@[1-9][0-9]{0,5})?$",
     )
     halt_on: list[str] = _field(
-        ["non_finite"], "verdict", "Rules whose critical state halts the run after a checkpoint"
+        [],
+        "verdict",
+        "Rules whose critical state halts the run after a checkpoint, besides those that always do",
     )
 
     @model_validator(mode="before")

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy.orm import Session
 
+from backend.gates.admission import check_rules
 from backend.runs import service
 from backend.runs.config import parse_config
 from backend.runs.models import Run, Segment
@@ -30,6 +31,7 @@ def _out(session: Session, run: Run, now: float) -> RunOut:
 def create(body: NewRun, response: Response, session: Writing, now: Now) -> RunDetail:
     """Queue a run; nothing is created when a value is wrong (422 names field, value and remedy)."""
     config = parse_config(body.preset, body.config)
+    check_rules(session, config)
     run = service.create_run(session, body.name, body.preset, config, now)
     response.headers["Location"] = f"/api/v1/runs/{run.id}"
     return RunDetail.of(run, 0, now)

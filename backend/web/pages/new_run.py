@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from backend.errors import InvalidConfig
+from backend.gates.admission import check_rules
 from backend.runs.config import parse_config
 from backend.runs.presets import PRESETS
 from backend.runs.service import create_run, get_run
@@ -40,6 +41,7 @@ def _summary(session: Session, preset: str, values: Values) -> dict[str, object]
     problems, takes = {}, {}
     try:
         config = parse_config(preset, forms.overrides(preset, values))
+        check_rules(session, config)
         takes = estimate(config, measured_speed(session, preset))
     except InvalidConfig as error:
         problems = error.fields
@@ -89,6 +91,7 @@ def start(request: Request, posted: Posted, session: Writing, now: Now) -> Respo
     preset, name, values = _split(posted)
     try:
         config = parse_config(preset, forms.overrides(preset, values))
+        check_rules(session, config)
     except InvalidConfig:
         return _form(request, session, preset, name, values, 422)
     run = create_run(session, name[:120], preset, config, now)
