@@ -1,0 +1,260 @@
+"""The learner against stable-baselines3 doing the same work, interleaved in one run, on two CPU threads.
+
+    pip install stable-baselines3==2.9.2
+    python benchmarks/learner.py [--rounds 8] [--threads 2]
+
+The task is domain-sized: four 84x84 frames and the 53-vector, NatureCNN with LayerNorm, 256-256 heads,
+batch 256. Ours clips gradients and reads every metric at each update; SB3 does neither. Each claim is a
+line of JSON; the last line holds them all.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from sb3_peer import NatureExtractor, add, make_peer
+
+from backend.runs.config import parse_config
+from worker.agents import TD3, Exploration, make_agent
+from worker.agents.encoders import BLOCK, NatureEncoder, space_to_depth
+from worker.checkpointing import CheckpointInfo, TrainerState, capture_rng, save_checkpoint
+from worker.replay import ReplayBuffer
+
+TRANSITIONS = 2000
+EPISODE = 200
+CONFIG = parse_config("paper", {"device": "cpu"})
+OBSERVATIONS = spaces.Dict(
+    {
+        "vector": spaces.Box(-np.inf, np.inf, (53,), np.float32),
+        "image": spaces.Box(0, 255, (4, 84, 84), np.uint8),
+    }
+)
+ACTIONS = spaces.Box(-1, 1, (2,), np.float32)
+
+Claim = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    ours = make_agent(CONFIG, OBSERVATIONS, ACTIONS)
+    replay = ReplayBuffer(TRANSITIONS + 4096, OBSERVATIONS, 2)
+    peer = make_peer(CONFIG, OBSERVATIONS, ACTIONS, TRANSITIONS)
+    fill(replay, peer)
+    claims = [
+        updates(ours, replay, peer, options.rounds),
+        gradients(),
+        sampling(replay, peer, options.rounds),
+        memory(replay),
+        acting(ours, peer, options.rounds),
+        monitoring(ours, replay, options.rounds),
+        quickstart_update(options.rounds),
+        durability(options.rounds),
+    ]
+    say({"name": "learner", "claims": claims})
+
+
+def fill(replay: ReplayBuffer, peer: Any) -> None:
+    """The same made-up episodes into both buffers."""
+    draw = np.random.default_rng(0)
+    frames = draw.integers(0, 256, (4, 84, 84), dtype=np.uint8)
+    at = {"vector": draw.normal(size=53).astype(np.float32), "image": frames[[0, 0, 0, 0]]}
+    for step in range(TRANSITIONS):
+        newest = draw.integers(0, 256, (1, 84, 84), dtype=np.uint8)
+        vector = draw.normal(size=53).astype(np.float32)
+        then = {"vector": vector, "image": np.concatenate([at["image"][1:], newest])}
+        action = draw.uniform(-1, 1, 2).astype(np.float32)
+        last = step % EPISODE == EPISODE - 1
+        replay.add(at, action, float(draw.normal()), then, False, last)
+        add(peer, at, action, 0.0, then)
+        at = {**then, "image": then["image"][[3, 3, 3, 3]]} if last else then
+
+
+def updates(ours: TD3, replay: ReplayBuffer, peer: Any, rounds: int) -> Claim:
+    """Sampling, clipping and reading every metric are in ours."""
+
+    def learn() -> None:
+        for _ in range(2):
+            ours.update(replay.sample(CONFIG.batch_size))
+            ours.diagnostics()
+
+    ratio = race(learn, lambda: peer.train(2, CONFIG.batch_size), rounds)
+    return say({"name": "updates per second against SB3", "ratio": ratio, "unit": "x", "bar": 1.4})
+
+
+def gradients() -> Claim:
+    """Largest relative difference of a parameter's gradient from the plain NCHW network's."""
+    draw = torch.Generator().manual_seed(0)
+    encoder, plain = NatureEncoder(4, True, draw), NatureExtractor(OBSERVATIONS)
+    copy_weights(encoder, plain)
+    frames = torch.randint(0, 256, (32, 4, 84, 84), dtype=torch.uint8, generator=draw)
+    direction = torch.randn(32, 512, generator=draw)
+    ours = gradient(encoder, encoder(space_to_depth(frames)) * direction)
+    theirs = gradient(plain, plain.cnn(frames / 127.5 - 1) * direction)
+    # our gradients, laid out as the plain network lays out its weights
+    for parameter, slope in zip(encoder.parameters(), ours, strict=True):
+        parameter.data = slope
+    copy_weights(encoder, plain)
+    worst = max(
+        ((found - expected).norm() / expected.norm()).item()
+        for found, expected in zip(plain.parameters(), theirs, strict=True)
+    )
+    return say(
+        {"name": "gradients against plain NCHW", "ratio": worst, "unit": "relative", "bar": 1e-4}
+    )
+
+
+def gradient(network: torch.nn.Module, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return torch.autograd.grad(output.sum(), list(network.parameters()))
+
+
+@torch.no_grad()
+def copy_weights(encoder: NatureEncoder, plain: NatureExtractor) -> None:
+    """Our layout, rows and columns before channels, into torch.nn's."""
+    layers = list(plain.cnn)
+    first = encoder.convolution1.weight.view(32, 2, 2, 4, BLOCK, BLOCK)
+    layers[0].weight.copy_(first.permute(0, 3, 1, 4, 2, 5).reshape(32, 4, 8, 8))
+    layers[3].weight.copy_(encoder.convolution2.weight.permute(0, 3, 1, 2))
+    layers[6].weight.copy_(encoder.convolution3.weight.permute(0, 3, 1, 2))
+    columns = encoder.dense.weight.view(512, 7, 7, 64).permute(0, 3, 1, 2)
+    layers[10].weight.copy_(columns.reshape(512, -1))
+    layers[11].load_state_dict(encoder.norm4.state_dict())
+    for index, name in (
+        (0, "convolution1"),
+        (3, "convolution2"),
+        (6, "convolution3"),
+        (10, "dense"),
+    ):
+        layers[index].bias.copy_(getattr(encoder, name).bias)
+    for index, name in ((1, "norm1"), (4, "norm2"), (7, "norm3")):
+        norm = getattr(encoder, name)
+        layers[index].weight.copy_(norm.weight.permute(2, 0, 1))
+        layers[index].bias.copy_(norm.bias.permute(2, 0, 1))
+
+
+def sampling(replay: ReplayBuffer, peer: Any, rounds: int) -> Claim:
+    """Time of sample(256), ours over SB3's DictReplayBuffer."""
+    ratio = race(lambda: peer.replay_buffer.sample(256), lambda: replay.sample(256), rounds * 3)
+    return say(
+        {"name": "sample(256) against SB3", "ratio": ratio, "unit": "of its time", "bar": 0.5}
+    )
+
+
+def memory(replay: ReplayBuffer) -> Claim:
+    """Bytes a transition takes in episodes of 200 steps, the buffer full."""
+    full = replay.bytes / replay.capacity
+    return say({"name": "bytes per transition", "ratio": full, "unit": "bytes", "bar": 7500})
+
+
+def acting(ours: TD3, peer: Any, rounds: int) -> Claim:
+    """Time of one action, ours over SB3's predict."""
+    observation = {
+        "vector": np.zeros(53, np.float32),
+        "image": np.zeros((4, 84, 84), np.uint8),
+    }
+    ratio = race(
+        lambda: repeat(20, lambda: peer.predict(observation, deterministic=True)),
+        lambda: repeat(20, lambda: ours.act(observation)),
+        rounds,
+    )
+    return say(
+        {"name": "act against SB3's predict", "ratio": ratio, "unit": "of its time", "bar": 1}
+    )
+
+
+def monitoring(ours: TD3, replay: ReplayBuffer, rounds: int) -> Claim:
+    """Reading all metrics as a share of an update, were it done at every update."""
+    batch = replay.sample(CONFIG.batch_size)
+    ratio = race(lambda: ours.update(batch), ours.diagnostics, rounds)
+    return say(
+        {"name": "monitoring at every update", "ratio": ratio, "unit": "of an update", "bar": 0.01}
+    )
+
+
+def quickstart_update(rounds: int) -> Claim:
+    """Milliseconds of a quickstart update on one thread: absolute, for the record."""
+    config = parse_config("quickstart")
+    space = spaces.Dict({"vector": OBSERVATIONS["vector"]})
+    agent, replay = make_agent(config, space, ACTIONS), ReplayBuffer(1000, space, 2)
+    draw = np.random.default_rng(0)
+    for _ in range(500):
+        at, then = ({"vector": draw.normal(size=53).astype(np.float32)} for _ in range(2))
+        replay.add(at, draw.uniform(-1, 1, 2).astype(np.float32), 0.0, then, False, True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    times = [
+        clock(lambda: repeat(100, lambda: agent.update(replay.sample(128)))) for _ in range(rounds)
+    ]
+    torch.set_num_threads(threads)
+    return say({"name": "quickstart update", "ratio": min(times) * 10, "unit": "ms"})
+
+
+def durability(rounds: int) -> Claim:
+    """Milliseconds to make 10,000 new image transitions durable with the whole learner beside them."""
+    agent = make_agent(CONFIG, OBSERVATIONS, ACTIONS)
+    exploration = Exploration(CONFIG, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        replay = ReplayBuffer(30_000, OBSERVATIONS, 2, folder=Path(folder))
+        times = []
+        for _ in range(max(2, rounds // 2)):
+            drive(replay, 10_000)
+            times.append(clock(lambda: save(Path(folder), agent, exploration, replay)))
+    return say(
+        {"name": "10k new transitions durable", "ratio": min(times) * 1e3, "unit": "ms", "bar": 250}
+    )
+
+
+def drive(replay: ReplayBuffer, steps: int) -> None:
+    draw = np.random.default_rng(1)
+    image = draw.integers(0, 256, (4, 84, 84), dtype=np.uint8)
+    at = {"vector": np.zeros(53, np.float32), "image": image}
+    action = np.zeros(2, np.float32)
+    for step in range(steps):
+        then = {"vector": np.full(53, step, np.float32), "image": image}
+        replay.add(at, action, 0.0, then, False, step % EPISODE == EPISODE - 1)
+        at = then
+
+
+def save(folder: Path, agent: TD3, exploration: Exploration, replay: ReplayBuffer) -> None:
+    state = TrainerState(agent.state_dict(), exploration.state_dict(), {}, capture_rng())
+    info = CheckpointInfo(CONFIG, "interval", 0, 0, agent.updates, OBSERVATIONS, 2)
+    save_checkpoint(folder, state, replay, info)
+
+
+def race(first: Callable[[], object], second: Callable[[], object], rounds: int) -> float:
+    """Time of `second` over time of `first`, the median of interleaved pairs."""
+    first()
+    second()
+    pairs = [(clock(first), clock(second)) for _ in range(rounds)]
+    return statistics.median(b / a for a, b in pairs)
+
+
+def repeat(times: int, act: Callable[[], object]) -> None:
+    for _ in range(times):
+        act()
+
+
+def clock(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def say(claim: Claim) -> Claim:
+    print(json.dumps(claim), flush=True)
+    return claim
+
+
+if __name__ == "__main__":
+    main()
