@@ -1,5 +1,7 @@
 """Procedures about actors: spawning, reading, moving and controlling them."""
 
+import math
+
 from worker.simulator.actors import Actor, Vehicle, Walker
 from worker.simulator.errors import ActorUnknown
 from worker.simulator.methods import Context, value, void
@@ -154,8 +156,8 @@ def set_actor_autopilot(context: Context, caller: int, number: int, enabled: boo
 
 @value
 def get_physics_control(context: Context, caller: int, number: int) -> Wire:
-    context.world.actor(number, Vehicle)
-    front = [3.5, 0.25, 40.0, 36.0, 1500.0, 0.0, 2.0, 17.0, 1000.0, [0.0, 0.0, 0.0]]
+    lock = math.degrees(context.world.actor(number, Vehicle).blueprint.lock)
+    front = [3.5, 0.25, lock, 36.0, 1500.0, 0.0, 2.0, 17.0, 1000.0, [0.0, 0.0, 0.0]]
     rear = [3.5, 0.25, 0.0, 36.0, 1500.0, 3000.0, 2.0, 17.0, 1000.0, [0.0, 0.0, 0.0]]
     return [
         [[0.0, 400.0], [5000.0, 400.0]],

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from worker.simulator.protocol import Attribute, Stream, Wire
+from worker.simulator.vehicle import LOCK, WIDE_LOCK
 
 
 class Size(NamedTuple):
@@ -40,13 +41,19 @@ class Field:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """One kind of actor; `stream` is what its sensor sends, None for everything that is not one."""
+    """One kind of actor.
+
+    Attributes:
+        stream: what its sensor sends, None for everything that is not one.
+        lock: how far a car's front wheels turn, in radians.
+    """
 
     id: str
     fields: tuple[Field, ...] = ()
     size: Size = NO_BODY
     tag: int = 0
     stream: Stream | None = None
+    lock: float = WIDE_LOCK
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -56,6 +63,8 @@ class Blueprint:
         return [uid, self.id, ",".join(self.id.split(".")), [field.wire() for field in self.fields]]
 
 
+# The car that policies drive.
+TRAINED = "vehicle.tesla.model3"
 # Half sizes of the bodies in CARLA 0.9.16, rounded to centimetres; colours its recommended ones.
 _CARS = {
     "vehicle.tesla.model3": (Size(2.40, 1.08, 0.74), "180,20,20"),
@@ -92,7 +101,7 @@ def _vehicle(name: str, size: Size, color: str, base_type: str, tag: int) -> Blu
         Field("terramechanics", kind.BOOL, "false", ("true", "false")),
         Field("role_name", kind.STRING, "autopilot", ("autopilot", "scenario", "hero")),
     )
-    return Blueprint(name, fields, size, tag)
+    return Blueprint(name, fields, size, tag, lock=LOCK if name == TRAINED else WIDE_LOCK)
 
 
 def _sensor(name: str, stream: Stream | None, **values: float) -> Blueprint:

@@ -28,7 +28,7 @@ def _drive(car: Vehicle, ground: Ground, seconds: float) -> None:
     motion: Motion = car.motion
     steps = max(1, math.ceil(seconds / LONGEST_STEP - 1e-9))
     for _ in range(steps):
-        motion = step(motion, car.control, seconds / steps)
+        motion = step(motion, car.control, seconds / steps, car.blueprint.lock)
     car.settle(motion, ground.height(motion.x, motion.y, car.pose.z), seconds)
 
 

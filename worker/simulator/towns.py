@@ -8,7 +8,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 LANE_WIDTH = 3.5
 SIDEWALK_WIDTH = 2.0
-TOWN_LIMIT, OVAL_LIMIT = 30, 60
+# km/h; crossings are taken slowly: the Traffic Manager obeys the limit where it is and does not look ahead.
+TOWN_LIMIT, CROSSING_LIMIT, OVAL_LIMIT = 30, 20, 60
 GEO_REFERENCE = "+proj=tmerc +lat_0=49 +lon_0=8 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs"
 # Town: crossings on a grid, BLOCK metres apart; arms end CORNER metres before the crossing's middle.
 GRID = 3
@@ -227,7 +228,7 @@ def _signal(signals: Element, road: int, contact: str, s: float) -> None:
 
 def _connector(root: Element, number: int, node: Node, junction: int, arm: Arm, other: Arm) -> None:
     """The lane from one arm into another; its reference line joins the arms' middles."""
-    road = _road(root, number, junction, _length(arm, other), TOWN_LIMIT)
+    road = _road(root, number, junction, _length(arm, other), CROSSING_LIMIT)
     link = SubElement(road, "link")
     _link(link, "predecessor", "road", arm.road, arm.contact)
     _link(link, "successor", "road", other.road, other.contact)

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 WHEELBASE = 2.875
 MASS = 1850.0
-MAX_WHEEL_ANGLE = math.radians(40.0)
+# The front wheels' full lock: of the car that is trained, and of all others, as most of CARLA's have it
+# (the client's Traffic Manager is tuned to it and would overshoot its turns with less).
+LOCK, WIDE_LOCK = math.radians(40.0), math.radians(70.0)
 WHEEL_RATE = math.radians(120.0)
 # Above FULL_LOCK_SPEED the steering's lock shrinks by LOCK_LOSS per m/s, down to LEAST_LOCK (CARLA's steering curve).
 FULL_LOCK_SPEED = 5.0
@@ -45,9 +47,9 @@ class Control(NamedTuple):
     gear: int = 0
 
 
-def step(motion: Motion, control: Control, seconds: float) -> Motion:
+def step(motion: Motion, control: Control, seconds: float, lock: float = LOCK) -> Motion:
     """Where the car is `seconds` later. The reference point moves as the rear axle does."""
-    wheel = _wheel(motion, control, seconds)
+    wheel = _wheel(motion, control, seconds, lock)
     speed = _speed(motion.speed, control, seconds)
     curvature = math.tan(wheel) / WHEELBASE
     if speed * speed * abs(curvature) > GRIP:
@@ -65,9 +67,9 @@ def step(motion: Motion, control: Control, seconds: float) -> Motion:
     )
 
 
-def _wheel(motion: Motion, control: Control, seconds: float) -> float:
+def _wheel(motion: Motion, control: Control, seconds: float, lock: float) -> float:
     faster = abs(motion.speed) - FULL_LOCK_SPEED
-    lock = MAX_WHEEL_ANGLE * min(1.0, max(LEAST_LOCK, 1.0 - faster * LOCK_LOSS))
+    lock *= min(1.0, max(LEAST_LOCK, 1.0 - faster * LOCK_LOSS))
     turn = WHEEL_RATE * seconds
     return motion.wheel + max(-turn, min(turn, control.steer * lock - motion.wheel))
 
