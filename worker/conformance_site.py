@@ -1,0 +1,98 @@
+"""A CARLA server under test: connected, ticking, and cleared of what a check has put on it."""
+
+import time
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import carla
+
+DELTA = 0.05
+PATIENCE = 10.0
+CAR = "vehicle.tesla.model3"
+# A real server drops a car onto its wheels.
+SETTLE_TICKS = 10
+STREAM_SECONDS = 0.3
+
+
+class NotConforming(Exception):
+    """The server answered, but not as CARLA does; the message says what was seen."""
+
+
+@dataclass
+class Site:
+    """A server under test, in synchronous mode, and what the checks have put on it."""
+
+    host: str
+    port: int
+    client: carla.Client = field(init=False)
+    world: carla.World = field(init=False)
+    spawned: list[carla.Actor] = field(default_factory=list)
+
+    def connect(self) -> None:
+        self.client = carla.Client(self.host, self.port, 2)
+        self.client.set_timeout(PATIENCE)
+        # Unlike get_world(), this does not hold the GIL while it waits for a dead server.
+        self.client.get_server_version()
+        self.world = self.client.get_world()
+
+    def synchronise(self, on: bool) -> None:
+        settings = self.world.get_settings()
+        settings.synchronous_mode = on
+        settings.fixed_delta_seconds = DELTA if on else None
+        self.world.apply_settings(settings)
+
+    def tick(self, count: int = 1) -> int:
+        frame = 0
+        for _ in range(count):
+            frame = self.world.tick()
+        return frame
+
+    def spawn(self, name: str, transform: carla.Transform, **attributes: object) -> carla.Actor:
+        blueprint = self.world.get_blueprint_library().find(name)
+        parent = attributes.pop("parent", None)
+        for key, value in attributes.items():
+            blueprint.set_attribute(key, str(value))
+        actor = self.world.spawn_actor(blueprint, transform, attach_to=parent)
+        self.spawned.append(actor)
+        return actor
+
+    def car(self, point: int = 0) -> carla.Actor:
+        """A settled car on a spawn point, braked."""
+        car = self.spawn(CAR, self.world.get_map().get_spawn_points()[point])
+        car.apply_control(carla.VehicleControl(brake=1.0))
+        self.tick(SETTLE_TICKS)
+        return car
+
+    def listen(self, sensor: carla.Actor) -> "SimpleQueue[Any]":
+        """What the sensor sends; its stream is open when this returns."""
+        queue: SimpleQueue[Any] = SimpleQueue()
+        sensor.listen(queue.put)
+        time.sleep(STREAM_SECONDS)
+        return queue
+
+    def clear(self) -> None:
+        """Stop sensors first: destroying one that still sends can end the client process."""
+        for actor in self.spawned:
+            if isinstance(actor, carla.Sensor) and actor.is_listening:
+                actor.stop()
+        for actor in reversed(self.spawned):
+            if actor.is_alive:
+                actor.destroy()
+        self.spawned.clear()
+        self.tick()
+
+
+def require(condition: bool, seen: str) -> None:
+    if not condition:
+        raise NotConforming(seen)
+
+
+def receive(queue: "SimpleQueue[Any]", frame: int, what: str) -> Any:
+    """The measurement of that frame or a later one."""
+    try:
+        while (measured := queue.get(timeout=PATIENCE)).frame < frame:
+            continue
+    except Empty:
+        raise NotConforming(f"no {what} for frame {frame} within {PATIENCE:.0f} s") from None
+    return measured
