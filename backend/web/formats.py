@@ -28,11 +28,17 @@ def figure(value: float | None) -> str:
         return DASH
     if not math.isfinite(value):
         return str(value)
-    if 1e4 <= abs(value) < 1e6:
-        text = f"{value:,.0f}"
-    else:
-        text = f"{value:,.4g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
-    return text.replace("-", MINUS, 1) if text.startswith("-") else text
+    text = _magnitude(abs(value))
+    return f"{MINUS}{text}" if value < 0 else text
+
+
+def _magnitude(value: float) -> str:
+    for size, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if size <= value < 1000 * size:
+            return f"{value / size:.4g}{suffix}"
+    if 1e4 <= value < 1e6:
+        return f"{value:,.0f}"
+    return f"{value:,.4g}" if 1e-3 <= value < 1e4 or value == 0 else f"{value:.3e}"
 
 
 def percent(share: float | None) -> str:

@@ -13,7 +13,7 @@ from backend.checkpoints.service import list_checkpoints
 from backend.gates import service as gates
 from backend.runs.commands import open_commands
 from backend.runs.events import list_events
-from backend.runs.models import Run, Segment
+from backend.runs.models import Run
 from backend.runs.service import get_run, list_runs
 from backend.runs.states import RunState
 from backend.web.episodes import last_episodes
@@ -158,8 +158,7 @@ def _events(limit: int) -> Callable[[Session, Run], Any]:
 
 
 def _segment_numbers(session: Session, run: Run) -> dict[int, int]:
-    rows = session.execute(select(Segment.id, Segment.number).where(Segment.run_id == run.id))
-    return dict(rows.tuples().all())
+    return {segment.id: segment.number for segment in segments_of(session, run.id)}
 
 
 _HEAD = {

@@ -6,6 +6,8 @@ from backend.runs.models import Run
 from backend.runs.states import Action, RunState
 from backend.web import words
 
+SILENT_AFTER = 10.0
+
 
 @dataclass(frozen=True)
 class RunView:
@@ -81,7 +83,7 @@ class RunView:
         if not self.state.is_active or self.run.heartbeat_at is None:
             return None
         quiet = self.now - self.run.heartbeat_at
-        return quiet if quiet > 5 else None
+        return quiet if quiet > SILENT_AFTER else None
 
     @property
     def needs_attention(self) -> bool:

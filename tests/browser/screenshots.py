@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from backend.checkpoints.service import list_checkpoints
 from backend.database import Database
 from backend.models import Base
 from backend.runs.config import parse_config
@@ -33,6 +34,7 @@ PAGES = {
     "workers": "/workers",
     "settings": "/settings",
 }
+NARROW_SIZE = {"width": 320, "height": 900}
 NARROW = ("runs", "run", "new-run")
 
 
@@ -61,6 +63,11 @@ def trained(
     return trainer
 
 
+def list_checkpoints_of(database: Database, run_id: int) -> list[int]:
+    with database.read() as session:
+        return [checkpoint.id for checkpoint in list_checkpoints(session, run_id)]
+
+
 def scripted_runs(database: Database, now: float) -> list[ScriptedTrainer]:
     """One run that learns, one that dies, one rolled back, one queued."""
     with database.write() as session:
@@ -70,23 +77,24 @@ def scripted_runs(database: Database, now: float) -> list[ScriptedTrainer]:
     learns = trained(database, "td3-town-0007", 18_000, now)
     dies = trained(database, "td3-town-0008", 9_000, now, dies_at=4_000, seed=3)
     back = trained(database, "ddpg-baseline", 12_000, now, algorithm="ddpg")
-    checkpoint = back.save("manual", now)
+    first = list_checkpoints_of(database, back.run_id)[-1]
     with database.write() as session:
         request_halt(session, back.run_id, now)
     back.obey(now)
     with database.write() as session:
-        request_rollback(session, back.run_id, checkpoint - 1, now)
+        request_rollback(session, back.run_id, first, now)
         create_run(session, "", "vision-small", parse_config("vision-small"), now)
     back.claim(now)
-    back.health = 0.6
-    for second in range(30):
-        back.advance(100, now - 30 + second)
+    back.health = 0.0
+    for second in range(40):
+        back.advance(50, now - 40 + second)
     return [learns, dies, back]
 
 
 def shoot(page: Page, path: str, target: Path) -> None:
     page.goto(path)
-    if page.locator("metric-chart").count():
+    on_screen = page.locator("metric-chart").count() and page.viewport_size != NARROW_SIZE
+    if on_screen:
         page.wait_for_selector("metric-chart[data-drawn]")
     page.wait_for_timeout(1500)
     page.screenshot(path=target)
@@ -110,7 +118,7 @@ def shoot_all(url: str, trainers: list[ScriptedTrainer]) -> None:
                 for trainer in trainers:
                     trainer.advance(20, time.time())
                 shoot(page, address, TARGET / f"{name}-{theme}.png")
-            page.set_viewport_size({"width": 320, "height": 900})
+            page.set_viewport_size(NARROW_SIZE)  # type: ignore[arg-type]
             for name in NARROW:
                 shoot(page, PAGES[name], TARGET / f"{name}-{theme}-narrow.png")
             page.close()

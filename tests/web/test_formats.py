@@ -44,7 +44,9 @@ def test_compact(value: float | None, text: str) -> None:
         (12345.6, "12,346"),
         (-0.25, f"{formats.MINUS}0.25"),
         (1e-4, "1.000e-04"),
-        (-3e7, f"{formats.MINUS}3.000e+07"),
+        (-3e7, f"{formats.MINUS}30M"),
+        (2.147e9, "2.147G"),
+        (1e15, "1.000e+15"),
         (float("inf"), "inf"),
     ],
 )

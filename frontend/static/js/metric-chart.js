@@ -66,11 +66,18 @@ class MetricChart extends HTMLElement {
     // Only what is on screen is fetched and drawn; the rest catches up when it is scrolled to.
     this.#observer = new IntersectionObserver(([entry]) => {
       this.#visible = entry.isIntersecting;
-      if (this.#visible && this.#stale) this.load();
-      else if (this.#visible) this.flush();
+      if (!this.#visible) return;
+      this.fit();
+      if (this.#stale) this.load();
+      else this.flush();
     }, { rootMargin: "200px" });
     this.#observer.observe(this);
-    new ResizeObserver(() => this.plot.data && this.#visible && Plotly.Plots.resize(this.plot)).observe(this.plot);
+    new ResizeObserver(() => this.fit()).observe(this.plot);
+  }
+
+  fit() {
+    const drawn = this.plot.data && this.#visible && this.plot.clientWidth > 0;
+    if (drawn && this.plot._fullLayout.width !== this.plot.clientWidth) Plotly.Plots.resize(this.plot);
   }
 
   refresh() {
