@@ -21,12 +21,14 @@ HEAD = struct.Struct("<BBI")
 COLUMN = struct.Struct("<BBqI")
 EXACT = 2**53
 KINDS = tuple(np.dtype(kind) for kind in ("u1", "u2", "u4", "i8", "f4", "f8"))
-INTEGER_KINDS = KINDS[:4]
+WIDTHS = tuple((kind, np.iinfo(kind).max) for kind in KINDS[:3])
 
 
 def pack(arrays: Sequence[Array]) -> bytes:
     """Equally long int64 and float64 arrays as bytes."""
-    columns = [_shrink(array) for array in arrays]
+    # Forms that do not fit are tried, found not to be exact, and left.
+    with np.errstate(invalid="ignore", over="ignore"):
+        columns = [_shrink(array) for array in arrays]
     parts = [HEAD.pack(VERSION, len(arrays), len(arrays[0]))]
     parts += [COLUMN.pack(form, _kind(body), first, body.nbytes) for form, first, body in columns]
     # Mantissas of noise do not compress: matching strings costs time and gains nothing.
@@ -58,29 +60,34 @@ def _shrink(array: Array) -> tuple[int, int, NDArray[Any]]:
     """Form, first value and body of an array; integers are kept as steps from one to the next."""
     if array.dtype == np.int64:
         return INTEGER, *_steps(array)
-    for form, scale in SCALES.items():
-        with np.errstate(invalid="ignore", over="ignore"):
-            scaled = np.rint(array * scale)
-        if (np.abs(scaled) < EXACT).all() and _same(
-            (whole := scaled.astype(np.int64)) / scale, array
-        ):
+    for form in (MILLISECOND, MICROSECOND):
+        # Noise fails on its first values, before the work of the whole.
+        if _whole(array[:4], form) is not None and (whole := _whole(array, form)) is not None:
             return form, *_steps(whole)
-    with np.errstate(over="ignore"):
-        short = array.astype(np.float32)
+    short = array.astype(np.float32)
     if _same(short.astype(np.float64), array):
         return SHORT_FLOAT, 0, short
     return RAW_FLOAT, 0, array.astype(np.float64)
 
 
+def _whole(array: Array, form: int) -> NDArray[np.int64] | None:
+    """The array as whole milliseconds or microseconds, if that is exact."""
+    scaled = np.rint(array * SCALES[form])
+    if not (np.abs(scaled) < EXACT).all():
+        return None
+    whole = scaled.astype(np.int64)
+    return whole if _same(whole / SCALES[form], array) else None
+
+
 def _steps(array: NDArray[Any]) -> tuple[int, NDArray[Any]]:
-    if not len(array):
-        return 0, array.astype("u1")
+    if len(array) < 2:
+        return (int(array[0]) if len(array) else 0), array[:0].astype("u1")
     # Wraps around for the widest jumps, and wraps back when summed.
-    steps = np.diff(array)
-    if not len(steps) or steps.min() >= 0:
-        top = int(steps.max(initial=0))
-        for kind in INTEGER_KINDS[:3]:
-            if top <= np.iinfo(kind).max:
+    steps = array[1:] - array[:-1]
+    if steps.min() >= 0:
+        top = int(steps.max())
+        for kind, limit in WIDTHS:
+            if top <= limit:
                 return int(array[0]), steps.astype(kind)
     return int(array[0]), steps
 

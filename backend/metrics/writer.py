@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,15 @@ class _Open:
     last_step: int
     tail: Columns
 
+    def closes(self, points: int) -> bool:
+        """Whether that many more points fill a chunk."""
+        return len(self.tail) + points >= CHUNK
+
+    def summarised(self, level: int) -> int:
+        """Entries in the level's open chunk."""
+        whole = covered(self.count, level) // width(level)
+        return whole - closed_chunks(self.count, level) * CHUNK
+
 
 def append(
     session: Session, segment_id: int, points: Iterable[Point], flush: int | None = None
@@ -66,12 +75,14 @@ def append_columns(
     if not filled:
         return True
     opened = _open(session, segment_id, list(filled))
-    chunks: list[dict[str, Any]] = []
-    series = []
     for metric, points in filled.items():
-        state = opened[metric]
-        _refuse_step_back(metric, state, points)
-        series.append(_extend(session, state, points, chunks))
+        _refuse_step_back(metric, opened[metric], points)
+    growing = [opened[m] for m, points in filled.items() if opened[m].closes(len(points))]
+    held = _open_summaries(session, growing, 1)
+    chunks: list[dict[str, Any]] = []
+    series = [
+        _extend(session, opened[metric], points, held, chunks) for metric, points in filled.items()
+    ]
     if chunks:
         _upsert_chunks(session, chunks)
     session.execute(_UPDATE, series)
@@ -154,7 +165,11 @@ def _refuse_step_back(metric: str, state: _Open, points: Columns) -> None:
 
 
 def _extend(
-    session: Session, state: _Open, points: Columns, chunks: list[dict[str, Any]]
+    session: Session,
+    state: _Open,
+    points: Columns,
+    held: dict[int, Summary],
+    chunks: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Add the chunks that `points` fill to `chunks`; the series' new row."""
     waiting = Columns.concatenate([state.tail, points]) if len(state.tail) else points
@@ -165,7 +180,7 @@ def _extend(
         chunks.append(_point_row(state.id, closed + i, chunk))
     if full:
         entries = Summary.of_points(waiting[: full * CHUNK])
-        _extend_level(session, state, 1, entries, chunks)
+        _extend_level(session, state, 1, entries, held, chunks)
     tail = waiting[full * CHUNK :]
     last = float(points.value[-1])
     return {
@@ -180,24 +195,38 @@ def _extend(
 
 
 def _extend_level(
-    session: Session, state: _Open, level: int, entries: Summary, chunks: list[dict[str, Any]]
+    session: Session,
+    state: _Open,
+    level: int,
+    entries: Summary,
+    held: dict[int, Summary],
+    chunks: list[dict[str, Any]],
 ) -> None:
     """Add entries to a level's open chunk; chunks that become full are summed up one level higher."""
     number = closed_chunks(state.count, level)
-    if held := covered(state.count, level) // width(level) - number * CHUNK:
-        stored = decode_summary(_chunk_columns(session, state.id, level, number))
-        entries = Summary.concatenate([stored[:held], entries])
+    if state.id in held:
+        entries = Summary.concatenate([held[state.id], entries])
     for start in range(0, len(entries), CHUNK):
         part = entries[start : start + CHUNK]
         chunks.append(_summary_row(state.id, level, number + start // CHUNK, part))
     full = len(entries) // CHUNK * CHUNK
     if full and level < TOP:
-        _extend_level(session, state, level + 1, entries[:full].coarser(), chunks)
+        above = _open_summaries(session, [state], level + 1)
+        _extend_level(session, state, level + 1, entries[:full].coarser(), above, chunks)
 
 
-def _chunk_columns(session: Session, series_id: int, level: int, number: int) -> bytes:
-    where = (CHUNKS.c.series_id == series_id, CHUNKS.c.level == level, CHUNKS.c.number == number)
-    return bytes(session.execute(select(CHUNKS.c.columns).where(*where)).scalar_one())
+def _open_summaries(session: Session, states: Iterable[_Open], level: int) -> dict[int, Summary]:
+    """The entries of each series' open chunk of a level, by series id; none where it is empty."""
+    keys = [
+        (state.id, level, closed_chunks(state.count, level))
+        for state in states
+        if state.summarised(level)
+    ]
+    if not keys:
+        return {}
+    key = tuple_(CHUNKS.c.series_id, CHUNKS.c.level, CHUNKS.c.number)
+    rows = session.execute(select(CHUNKS.c.series_id, CHUNKS.c.columns).where(key.in_(keys)))
+    return {series: decode_summary(columns) for series, columns in rows}
 
 
 def _point_row(series_id: int, number: int, points: Columns) -> dict[str, Any]:
