@@ -1,0 +1,225 @@
+"""One run that should learn, or that is broken on purpose, through the real training loop and the rules."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from backend.gates.engine import GateEngine
+from backend.runs.config import parse_config
+from worker.agents import TD3, Exploration, NonFinite, make_agent
+from worker.agents.diagnostics import ActorTrace
+from worker.environment import SimulatorAddress, make_environment
+from worker.probe import free_port
+from worker.progress import Progress
+from worker.replay import ReplayBuffer
+from worker.simulators import EMBEDDED, start_server
+from worker.training import Training
+from worker.vitals import Vitals
+
+HEALTHY = "none"
+FAULTS = ("learning-rate", "flipped-reward", "no-discount", "saturated")
+
+# preset, overrides, seeds that must learn
+TASKS: dict[str, tuple[str, dict[str, Any], int]] = {
+    "quickstart": ("quickstart", {"total_steps": 15_000, "evaluation_episodes": 10}, 10),
+    "pendulum": (
+        "quickstart",
+        {
+            "environment": "gymnasium:Pendulum-v1",
+            "total_steps": 12_000,
+            "evaluation_interval": 2_000,
+            "evaluation_episodes": 5,
+            "evaluation_screening": 0,
+        },
+        10,
+    ),
+    "mountain-car": (
+        "quickstart",
+        {
+            "environment": "gymnasium:MountainCarContinuous-v0",
+            "total_steps": 30_000,
+            "learning_starts": 10_000,
+            "hold_decisions": 50,
+            "evaluation_interval": 5_000,
+            "evaluation_episodes": 5,
+            "evaluation_screening": 0,
+        },
+        3,
+    ),
+    "vision": ("vision-small", {"total_steps": 16_000, "evaluation_episodes": 10}, 3),
+}
+LEAK = {
+    "critic_input": "same",
+    "total_steps": 5_000,
+    "learning_starts": 1_000,
+    "evaluation_interval": 0,
+}
+
+
+def run_case(task: str, fault: str, seed: int) -> dict[str, Any]:
+    """Train one case in this process and judge it."""
+    preset, overrides, _ = TASKS[task]
+    config = parse_config(preset, {**overrides, **_overrides_of(fault), "seed": seed})
+    torch.set_num_threads(1)
+    engine, began = GateEngine.for_config(config), time.process_time()
+    with _environment(config) as env, tempfile.TemporaryDirectory() as folder:
+        broken_env = _FlippedReward(env) if fault == "flipped-reward" else env
+        agent = _agent(config, env, fault)
+        ledger = _Ledger(engine)
+        training = Training(
+            config,
+            broken_env,
+            agent,
+            ReplayBuffer(config.buffer_size, env.observation_space, agent.action_dim, seed),
+            Exploration(config, agent.action_dim),
+            Progress(),
+            ledger,
+            _NoCommands(),
+            _NoSaver(),
+            Vitals(env, Path(folder)),
+        )
+        try:
+            training.run()
+        except NonFinite as error:
+            ledger.log({"learner/critic_loss": float("nan")}, training.progress.step, 0)
+            ledger.event("critical", "non-finite", str(error))
+    judgement = engine.evaluate(training.progress.step, final=True)
+    return {
+        "task": task,
+        "fault": fault,
+        "seed": seed,
+        "steps": training.progress.step,
+        "cpu_seconds": round(time.process_time() - began),
+        "verdict": judgement.verdict.value,
+        "verdicts": [[turn.step, turn.verdict.value] for turn in engine.judge.history],
+        "improved": engine.judge.returns.improved,
+        "evaluations": [round(value, 1) for value in ledger.evaluations],
+        "rules": {
+            rule.name: [rule.first_warning, rule.first_critical]
+            for rule in judgement.rules
+            if rule.first_warning is not None or rule.first_critical is not None
+        },
+    }
+
+
+def _overrides_of(fault: str) -> dict[str, Any]:
+    return {
+        "learning-rate": {"actor_learning_rate": 0.1, "critic_learning_rate": 0.1},
+        "no-discount": {"gamma": 1.0},
+        "leak": LEAK,
+    }.get(fault, {})
+
+
+@contextmanager
+def _environment(config: RunConfig) -> Iterator[Any]:
+    with ExitStack() as stack:
+        address = None
+        if config.is_carla:
+            log = Path(tempfile.mkdtemp()) / "simulator.log"
+            server = start_server(EMBEDDED, log)
+            stack.callback(server.kill)
+            address = SimulatorAddress(server.host, server.port, free_port())
+        env = make_environment(config, address)
+        stack.callback(env.close)
+        yield env
+
+
+def _agent(config: RunConfig, env: Any, fault: str) -> Any:
+    class Leaking(TD3):
+        """The founding fault: the critic's state input is the actor's own features, not held fixed."""
+
+        def _update_actor(self, observations: Mapping[str, torch.Tensor]) -> None:
+
+            features = self.actor.encode(observations)
+            actions = self.actor.act(features, observations)
+            q = self.critic.value1(self.critic.join(features, observations), actions)
+            loss = -q.mean()
+            norms = self.actor_optimiser.step(loss)
+            self._actor_trace = ActorTrace(
+                loss.detach(), q.detach(), actions.detach(), norms, features.detach()
+            )
+
+    if fault == "leak":
+        return Leaking(config, env.observation_space, env.action_space)
+    agent = make_agent(config, env.observation_space, env.action_space)
+    if fault == "saturated":
+        with torch.no_grad():
+            agent.actor.head.biases[-1].fill_(20.0)
+        agent.target_actor.load_state_dict(agent.actor.state_dict())
+    return agent
+
+
+class _FlippedReward:
+    """The learner is given -reward; what the episode really returned is logged as it was."""
+
+    def __init__(self, env: Any) -> None:
+        self.env = env
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.env, name)
+
+    def step(self, action: Any) -> Any:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, -float(reward), terminated, truncated, info
+
+
+class _Ledger:
+    """A journal without a database: every thousand points go to the engine."""
+
+    fenced = False
+    activity = ""
+
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
+        self.evaluations: list[float] = []
+        self._points: list[tuple[str, int, int, float, float]] = []
+
+    def log(self, values: Mapping[str, float], step: int, episode: int) -> None:
+        self._points.extend((name, step, episode, 0.0, value) for name, value in values.items())
+        if "evaluation/return_mean" in values:
+            self.evaluations.append(values["evaluation/return_mean"])
+        if len(self._points) > 1_000:
+            self.engine.observe(self._points)
+            self.engine.evaluate(0)
+            self._points = []
+
+    def reached(self, progress: Any, updates: int, rate: float) -> None:
+        self.step = progress.step
+
+    def demands(self) -> list[Any]:
+        return []
+
+    def event(self, level: str, kind: str, message: str) -> None:
+        if level == "critical":
+            print(f"{kind}: {message}", file=sys.stderr)
+
+    def checkpoint(self, *_: Any) -> None:
+        """Nothing is kept: the benchmark wants verdicts."""
+
+    def observe(self, *_: Any) -> None:
+        """There is no page to show it on."""
+
+
+class _NoCommands:
+    """Nobody asks anything of a benchmark."""
+
+    stop_requested = False
+
+    def poll(self) -> None:
+        return None
+
+
+class _NoSaver:
+    """Writes no checkpoint."""
+
+    def save(self, *_: Any) -> None:
+        return None
+
+    def save_evidence(self, *_: Any) -> str:
+        return "not kept"
