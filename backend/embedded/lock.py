@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from backend.errors import PitwallError
 
 LOCK_FILE = "pitwall.lock"
@@ -69,12 +71,9 @@ class FolderLock:
             time.sleep(0.2)
 
 
-def _is_alive(process: str) -> bool:
-    """Whether the process that took the lock lives: then there is no point in waiting."""
+def _is_alive(holder: str) -> bool:
+    """Whether the process that took the lock still works: then there is no point in waiting."""
     try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
+        return bool(psutil.Process(int(holder)).status() != psutil.STATUS_ZOMBIE)
+    except (ValueError, psutil.Error):
         return False
-    except PermissionError:
-        return True
-    return True

@@ -50,3 +50,16 @@ def test_a_refusal_leaves_no_descriptor_behind(tmp_path: Path) -> None:
         with pytest.raises(FolderInUse), FolderLock(tmp_path):
             pass
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_holder_that_died_but_was_not_reaped_is_waited_for(tmp_path: Path) -> None:
+    zombie = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    with FolderLock(tmp_path) as lock:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(1)"], pass_fds=lock.inherited
+        )
+    (tmp_path / "pitwall.lock").write_text(str(zombie.pid))
+    with FolderLock(tmp_path):
+        assert child.wait() == 0
+    zombie.wait()
