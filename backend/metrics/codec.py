@@ -6,7 +6,7 @@ Each array is stored in the smallest form that gives back every bit, bytes of eq
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,8 @@ def pack(arrays: Sequence[Array]) -> bytes:
     return b"".join([*parts, deflate.flush()])
 
 
-def unpack(blob: bytes) -> list[Array]:
-    """The arrays `pack` was given.
+def unpack(blob: bytes, wanted: Collection[int] | None = None) -> list[Array]:
+    """The arrays `pack` was given; with `wanted`, only these are decoded and the others are zeros.
 
     Raises:
         ValueError: for bytes of another version or damaged ones.
@@ -49,9 +49,14 @@ def unpack(blob: bytes) -> list[Array]:
         raise ValueError(f"columns of version {version}: this Pitwall reads version {VERSION}")
     heads = [COLUMN.unpack_from(blob, HEAD.size + COLUMN.size * i) for i in range(width)]
     body = zlib.decompress(blob[HEAD.size + COLUMN.size * width :], -15)
-    arrays, at = [], 0
-    for form, kind, first, size in heads:
-        arrays.append(_grow(form, first, _unshuffled(body[at : at + size], KINDS[kind]), length))
+    arrays: list[Array] = []
+    at = 0
+    for i, (form, kind, first, size) in enumerate(heads):
+        if wanted is None or i in wanted:
+            steps = _unshuffled(body[at : at + size], KINDS[kind])
+            arrays.append(_grow(form, first, steps, length))
+        else:
+            arrays.append(np.zeros(length))
         at += size
     return arrays
 

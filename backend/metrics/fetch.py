@@ -8,12 +8,12 @@ import numpy as np
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from backend.metrics.chunks import decode_points, decode_summary
 from backend.metrics.columns import Axis, Columns
 from backend.metrics.downsample import Blocks
 from backend.metrics.levels import CHUNK, FIRST_WIDTH, Span, Summary, closed_chunks, cover, width
 from backend.metrics.lineage import Stretch
 from backend.metrics.models import Chunk, Series
-from backend.metrics.writer import decode_points, decode_summary
 
 SERIES, CHUNKS = Series.metadata.tables["series"], Chunk.metadata.tables["chunks"]
 
@@ -96,7 +96,7 @@ def blocks_of(session: Session, pieces: Sequence[Piece], x: Axis, level: int) ->
     parts = [Blocks.of_points(Columns.empty(), x)]
     for piece in pieces:
         spans = cover(piece.start, piece.stop, level, piece.series.count)
-        for span, rows in zip(spans, _load(session, piece.series, spans), strict=True):
+        for span, rows in zip(spans, _load(session, piece.series, spans, x), strict=True):
             if isinstance(rows, Columns):
                 parts.append(Blocks.of_points(rows, x))
             else:
@@ -133,21 +133,26 @@ def _position(session: Session, series: Stored, x: Axis, value: float, side: Any
     if row is None:
         closed = closed_chunks(series.count, 0) * CHUNK
         return closed + int(np.searchsorted(series.tail.axis(x), value, side))
-    _, last = decode_summary(row.columns).ends(x)
+    _, last = decode_summary(row.columns, x).ends(x)
     entry = int(row.number) * CHUNK + int(np.searchsorted(last, value, side))
     chunk = entry * FIRST_WIDTH // CHUNK
-    points = _load(session, series, [Span(0, chunk * CHUNK, (chunk + 1) * CHUNK)])[0]
+    points = _load(session, series, [Span(0, chunk * CHUNK, (chunk + 1) * CHUNK)], x)[0]
     return chunk * CHUNK + int(np.searchsorted(points.axis(x), value, side))
 
 
-def _load(session: Session, series: Stored, spans: Sequence[Span]) -> list[Any]:
-    """The rows of each span, `Columns` of level 0 and `Summary` above, from one query."""
-    chunks = _fetch(session, series, spans)
+def _load(
+    session: Session, series: Stored, spans: Sequence[Span], x: Axis | None = None
+) -> list[Any]:
+    """The rows of each span, `Columns` of level 0 and `Summary` above, from one query.
+
+    With `x` no other clock is decoded.
+    """
+    chunks = _fetch(session, series, spans, x)
     return [_cut(span, [chunks[span.level, number] for number in span.chunks]) for span in spans]
 
 
 def _fetch(
-    session: Session, series: Stored, spans: Sequence[Span]
+    session: Session, series: Stored, spans: Sequence[Span], x: Axis | None
 ) -> dict[tuple[int, int], Columns | Summary]:
     tail = (0, closed_chunks(series.count, 0))
     found: dict[tuple[int, int], Columns | Summary] = {tail: series.tail}
@@ -164,7 +169,7 @@ def _fetch(
         )
     )
     for level, number, columns in rows:
-        found[level, number] = decode_summary(columns) if level else decode_points(columns)
+        found[level, number] = decode_summary(columns, x) if level else decode_points(columns, x)
     return found
 
 

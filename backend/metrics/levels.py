@@ -16,7 +16,6 @@ from backend.metrics.columns import Axis, Columns, Floats, Integers
 CHUNK = 1024
 FIRST_WIDTH, FANOUT = 64, 8
 TOP = 6
-OVERSAMPLING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +127,9 @@ def covered(count: int, level: int) -> int:
 
 
 def choose_level(points: int, columns: int) -> int:
-    """The coarsest level that still has two entries for every pixel column."""
+    """The coarsest level that still has an entry for every pixel column."""
     return max(
-        (level for level in range(TOP + 1) if points >= OVERSAMPLING * columns * width(level)),
+        (level for level in range(TOP + 1) if points >= columns * width(level)),
         default=0,
     )
 

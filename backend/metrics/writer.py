@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from backend.database import Base
 from backend.errors import PitwallError
-from backend.metrics.codec import pack, unpack
+from backend.metrics.chunks import decode_points, decode_summary
+from backend.metrics.codec import pack
 from backend.metrics.columns import Columns, Point, by_metric
 from backend.metrics.levels import CHUNK, TOP, Summary, closed_chunks, covered, width
 from backend.metrics.models import METRIC_LENGTH, Chunk, Flush, Series
@@ -96,20 +97,6 @@ def delete_points(session: Session, run_id: int) -> None:
     session.execute(delete(Chunk).where(Chunk.series_id.in_(owned)))
     session.execute(delete(Series).where(Series.segment_id.in_(segments)))
     session.execute(delete(Flush).where(Flush.segment_id.in_(segments)))
-
-
-def decode_points(blob: bytes) -> Columns:
-    """The points of a level-0 chunk or of a series' tail."""
-    if not blob:
-        return Columns.empty()
-    step, episode, time, value = unpack(blob)
-    return Columns.of(step, episode, time, value)
-
-
-def decode_summary(blob: bytes) -> Summary:
-    """The entries of a chunk of a level above 0."""
-    arrays: list[Any] = unpack(blob)
-    return Summary(*arrays)
 
 
 def _is_new(session: Session, segment_id: int, number: int) -> bool:

@@ -28,7 +28,7 @@ def test_a_chart_of_any_length_reads_a_bounded_number_of_entries(points: int, co
     level = choose_level(points, columns)
 
     entries = sum(span.stop - span.start for span in cover(0, points, level, points))
-    assert level == TOP or entries <= 128 * columns + (TOP + 1) * CHUNK
+    assert level == TOP or entries <= 64 * columns + (TOP + 1) * CHUNK
 
 
 def test_few_points_are_read_as_they_are() -> None:
