@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup run test check bench faults learn screenshots migration
+.PHONY: setup run test check bench slow learn screenshots migration
 
 setup: $(STAMP)
 
@@ -34,6 +34,25 @@ browser:
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	       && apt-get update -qq && apt-get install -y -qq chromium; } \
 	  || { echo "Chromium is missing. Install it: sudo apt-get install chromium"; exit 1; }
+
+# What takes minutes and is left out of `make test`.
+slow: setup
+	$(BIN)/pytest -m slow --timeout 1800
+
+# One script a claim of the README; the last line of each is JSON.
+bench: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check ".[bench]"
+	$(BIN)/python -m benchmarks.learner
+	$(BIN)/python -m benchmarks.metrics
+	$(BIN)/python -m benchmarks.simulator
+
+learn: setup
+	$(BIN)/python -m benchmarks.learning_to_drive --preset quickstart --seeds 0,1,2
+	$(BIN)/python -m benchmarks.learning_to_drive --preset vision-small --seeds 0,1,2 --steps 20000
+
+# Pictures of every page for the README and the docs, made from the running product.
+screenshots: setup browser
+	$(BIN)/python -m tests.browser.screenshots
 
 migration: setup
 	$(BIN)/python -c "import migrations; from alembic import command; command.revision(migrations.config('$(URL)'), '$(MESSAGE)', autogenerate=True)"
