@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from backend.gates.engine import GateEngine
-from backend.runs.config import parse_config
+from backend.runs.config import RunConfig, parse_config
 from worker.agents import TD3, Exploration, NonFinite, make_agent
 from worker.agents.diagnostics import ActorTrace
 from worker.environment import SimulatorAddress, make_environment
@@ -135,7 +135,6 @@ def _agent(config: RunConfig, env: Any, fault: str) -> Any:
         """The founding fault: the critic's state input is the actor's own features, not held fixed."""
 
         def _update_actor(self, observations: Mapping[str, torch.Tensor]) -> None:
-
             features = self.actor.encode(observations)
             actions = self.actor.act(features, observations)
             q = self.critic.value1(self.critic.join(features, observations), actions)
