@@ -11,12 +11,14 @@ from backend.charts.figures import CHARTS, chart_groups
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.service import list_checkpoints
 from backend.gates import service as gates
+from backend.metrics.store import latest
 from backend.runs.commands import open_commands
 from backend.runs.events import list_events
 from backend.runs.models import Run
 from backend.runs.service import get_run, list_runs
 from backend.runs.states import RunState
 from backend.web.episodes import last_episodes
+from backend.web.forms import text
 from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage, segments_of
 from backend.web.sparklines import sparklines
@@ -27,6 +29,10 @@ from backend.workers.service import list_simulators, list_workers
 
 Context = dict[str, Any]
 Query = Mapping[str, str]
+OBSERVED_METRICS = {
+    f"learner/{name}": name
+    for name in ("updates_per_step", "actor_learning_rate", "critic_learning_rate")
+}
 MOST_FLIPS, SHOWN_FLIPS = 5_000, 100
 EPISODE_CHARTS = ("return", "terminations", "component-shares", "route", "episode-length")
 SORTS = {"new": "Newest first", "name": "By name", "progress": "Most progress"}
@@ -157,6 +163,13 @@ def _events(limit: int) -> Callable[[Session, Run], Any]:
     return lambda session, run: list(reversed(list_events(session, run.id, limit=limit)))
 
 
+def _observed(session: Session, run: Run) -> dict[str, str]:
+    """What the trainer saw of its configuration, by key: told at its start, or measured since."""
+    points = latest(session, run.id, list(OBSERVED_METRICS))
+    measured = {OBSERVED_METRICS[name]: point[4] for name, point in points.items()}
+    return {name: text(value) for name, value in {**run.observed, **measured}.items()}
+
+
 def _segment_numbers(session: Session, run: Run) -> dict[int, int]:
     return {segment.id: segment.number for segment in segments_of(session, run.id)}
 
@@ -205,7 +218,7 @@ RUN_SCENES = {
         charts=True,
     ),
     "log": Scene("log", "log.html", _with(events=_events(500)), {**_HEAD, "log": "_log.html"}),
-    "config": Scene("config", "config.html", _with(), _HEAD),
+    "config": Scene("config", "config.html", _with(observed=_observed), _HEAD),
 }
 
 FLEET_SCENES = {
