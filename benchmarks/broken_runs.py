@@ -56,7 +56,7 @@ TASKS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 LEAK = {
     "critic_input": "same",
-    "total_steps": 5_000,
+    "total_steps": 2_000,
     "learning_starts": 1_000,
     "evaluation_interval": 0,
 }

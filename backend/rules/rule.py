@@ -101,8 +101,8 @@ class Rule(ABC):
 
     A subclass answers `judge`, keeps `value`, `threshold` and `evidence` up to date, and words its
     reason. `alarms` is False for a rule that only takes note. `warns_if_improved` marks the rules (i)
-    of the behavioural preset: at most a warning while
-    the policy is clearly better than the reference. `obstacle` says why the rule cannot fire here.
+    of the behavioural preset: at most a warning while the policy is clearly better than the reference.
+    `obstacle` says why the rule cannot fire here.
     """
 
     name: str
