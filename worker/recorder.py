@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from backend.database import Database
 from backend.errors import FencedOff, PitwallError
-from backend.metrics.store import Point, append
+from backend.metrics.store import Point, append, stored_flush
 from worker.spool import Batch, Spool
 
 INTERVAL = 1.0
 SPOOL_LIMIT = 256 * 2**20
+CAUGHT_UP_AT_ONCE = 100_000  # points in a transaction: an hour's outage is made up for in seconds
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,9 @@ class Recorder:
         self._clock = clock
         self._rows: deque[tuple[int, int, float, Mapping[str, float]]] = deque()
         self._number = 0
+        self._uncertain: int | None = (
+            None  # a flush that may have arrived, what shipped with it too
+        )
         self._error: BaseException | None = None
         self._turn = Condition()
         self._asked = self._answered = 0
@@ -198,8 +202,8 @@ class Recorder:
     def _deliver(self, batch: Batch) -> bool:
         """Ship the spool, then the batch; False when the database is away."""
         try:
-            for spooled in self._spool.batches():
-                self._catch_up(spooled)
+            while group := self._spool.oldest(CAUGHT_UP_AT_ONCE):
+                self._catch_up(group)
             self._send(batch)
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             self._keep(batch, error)
@@ -212,18 +216,34 @@ class Recorder:
         self._back()
         return True
 
-    def _catch_up(self, batch: Batch) -> None:
-        """Store a spooled batch. What ships with the points waits until all are there."""
+    def _catch_up(self, group: list[Batch]) -> None:
+        """Store spooled batches of one segment. What ships with the points waits until all are there."""
         with self._database.write() as session:
-            new = append(session, batch.segment_id, batch.points, flush=batch.number)
-        if not new and batch.segment_id == self._segment_id:
+            stored = stored_flush(session, group[0].segment_id)
+            # Only a row can be locked against a lost transaction that is still on its way.
+            group = group if stored else group[:1]
+            points = [p for batch in group if batch.number > stored for p in batch.points]
+            new = append(session, group[0].segment_id, points, flush=group[-1].number)
+            if group[0].segment_id == self._segment_id:
+                self._settle(stored, repeated=not new)
+        for batch in group:
+            self._spool.discard(batch)
+
+    def _settle(self, stored: int, *, repeated: bool) -> None:
+        """Whether the flush that failed had arrived: known now, before anything else is committed."""
+        if self._uncertain is None:
+            return
+        arrived = repeated or self._uncertain <= stored
+        self._uncertain = None
+        if arrived:
             self._shipped()
-        self._spool.discard(batch)
 
     def _send(self, batch: Batch) -> None:
+        self._uncertain = batch.number
         with self._database.write() as session:
             append(session, batch.segment_id, batch.points, flush=batch.number)
             self._ship(session, batch.points, self._clock())
+        self._uncertain = None
         self._shipped()
 
     def _keep(self, batch: Batch, error: Exception) -> None:

@@ -70,6 +70,17 @@ class Spool:
                 continue
             yield Batch(segment_id, number, [tuple(point) for point in points])
 
+    def oldest(self, most: int) -> list[Batch]:
+        """The oldest batches, of one segment, about `most` points together."""
+        group: list[Batch] = []
+        held = 0
+        for batch in self.batches():
+            if group and (batch.segment_id != group[0].segment_id or held >= most):
+                break
+            group.append(batch)
+            held += len(batch.points)
+        return group
+
     def discard(self, batch: Batch) -> None:
         """Forget a batch that reached the database; the folder goes with the last one."""
         path = self._path(batch)

@@ -15,7 +15,13 @@ from backend.metrics.reader import (
     read_series,
     read_since,
 )
-from backend.metrics.writer import PointsRefused, append, append_columns, delete_points
+from backend.metrics.writer import (
+    PointsRefused,
+    append,
+    append_columns,
+    delete_points,
+    stored_flush,
+)
 
 __all__ = [
     "Axis",
@@ -38,4 +44,5 @@ __all__ = [
     "read_points",
     "read_series",
     "read_since",
+    "stored_flush",
 ]

@@ -90,6 +90,12 @@ def append_columns(
     return True
 
 
+def stored_flush(session: Session, segment_id: int) -> int:
+    """The number of the segment's last stored flush, 0 before the first; held until the transaction ends."""
+    query = select(FLUSHES.c.number).where(FLUSHES.c.segment_id == segment_id)
+    return session.execute(query.with_for_update()).scalar_one_or_none() or 0
+
+
 def delete_points(session: Session, run_id: int) -> None:
     """Delete every point of a run; `Database.reclaim` then gives the space back to the disk."""
     segments = select(Segment.id).where(Segment.run_id == run_id)

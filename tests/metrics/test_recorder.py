@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from backend.database import Database
 from backend.errors import FencedOff
-from backend.metrics.store import Point, latest, read_points
+from backend.metrics.store import Point, append, latest, read_points
 from tests.metrics.conftest import MakeRun, MakeSegment
 from worker.recorder import Recorder, RecorderFailed
 from worker.spool import Batch, Spool
@@ -253,6 +253,36 @@ def test_a_value_that_is_no_number_is_an_error_and_not_a_silent_loss(
 
     with pytest.raises(RecorderFailed, match="could not convert"):
         recorder.flush()
+
+
+def test_a_spool_half_shipped_before_a_crash_is_not_doubled(
+    database: Database, run: tuple[int, int], make_segment: MakeSegment, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool", 10_000)
+    batches = [Batch(run[1], number, [("m", number, 0, 0.0, 1.0)]) for number in range(1, 6)]
+    for batch in batches:
+        assert spool.put(batch)
+    with database.write() as session:
+        append(session, run[1], [p for batch in batches[:3] for p in batch.points], flush=3)
+        second = make_segment(session, run[0], run[1], 5)
+    recorder = Recorder(database, second, tmp_path / "spool", nothing)
+    wait_for(lambda: not (tmp_path / "spool").exists())
+    recorder.close()
+
+    assert steps(database, run[0]) == [1, 2, 3, 4, 5]
+
+
+def test_a_spool_is_shipped_in_groups_of_one_segment(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", 10_000)
+    for segment, number in ((1, 1), (1, 2), (1, 3), (2, 1)):
+        spool.put(Batch(segment, number, [("m", number, 0, 0.0, 1.0)] * 2))
+    found = []
+    while group := spool.oldest(4):
+        found.append([(batch.segment_id, batch.number) for batch in group])
+        for batch in group:
+            spool.discard(batch)
+
+    assert found == [[(1, 1), (1, 2)], [(1, 3)], [(2, 1)]]
 
 
 def test_a_damaged_spool_file_is_set_aside(tmp_path: Path) -> None:
