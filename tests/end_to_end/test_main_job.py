@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.product import Start, Up
+from tests.workers.conftest import until as wait_for
 
 pytestmark = pytest.mark.end_to_end
 
@@ -64,12 +65,9 @@ def test_a_run_is_started_watched_halted_resumed_and_rolled_back(start: Start) -
     assert resumed["segment"] == 2
     assert up.segments(run_id)[1]["start_step"] == halted["step"]
 
-    command = act(up, run_id, "checkpoint")
-    give_up = time.monotonic() + 20
-    while up.call(f"/api/v1/runs/{run_id}/commands")[0]["state"] != "done":
-        assert time.monotonic() < give_up, command
-        time.sleep(0.1)
-    assert "manual" in {c["kind"] for c in up.checkpoints(run_id)}
+    act(up, run_id, "checkpoint")
+    wait_for(lambda: up.call(f"/api/v1/runs/{run_id}/commands")[0]["state"] == "done")
+    wait_for(lambda: "manual" in {c["kind"] for c in up.checkpoints(run_id)})
 
     target = min(up.checkpoints(run_id), key=lambda c: int(c["step"]))
     act(up, run_id, "rollback", checkpoint_id=target["id"])
@@ -77,14 +75,15 @@ def test_a_run_is_started_watched_halted_resumed_and_rolled_back(start: Start) -
     last = up.segments(run_id)[-1]
     assert (last["start_step"], last["reason"]) == (target["step"], "rollback")
     up.until(run_id, step=target["step"] + 100)
-    assert "rollback" in {c["kind"] for c in up.checkpoints(run_id)}
+    wait_for(lambda: "rollback" in {c["kind"] for c in up.checkpoints(run_id)})
     assert series(up, run_id, "episode/return")["branches"]
 
     act(up, run_id, "cancel")
     up.until(run_id, state="cancelled", seconds=10)
     with pytest.raises(urllib.error.HTTPError) as refusal:
         act(up, run_id, "resume")
-    assert refusal.value.code == 409
+    with refusal.value as answer:
+        assert answer.code == 409
 
 
 def test_a_killed_trainer_goes_on_from_its_last_checkpoint_with_no_point_lost_or_doubled(
