@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.replay.naive import NaiveReplay, StackedWorld
-from worker.replay import ReplayBuffer
-from worker.replay.buffer import ReplayTooLarge
+from worker.replay import ReplayBuffer, ReplayTooLarge, replay_size
 
 # an episode: its length and whether it ends in a terminal state (or is truncated)
 Episodes = list[tuple[int, bool]]
@@ -196,6 +195,14 @@ def test_an_image_transition_of_the_driving_task_costs_at_most_7500_bytes() -> N
 def test_a_disk_too_small_for_the_frames_is_refused_with_the_numbers(tmp_path: Path) -> None:
     with pytest.raises(ReplayTooLarge, match=r"needs .* GB of disk.*lower buffer_size"):
         ReplayBuffer(10**9, space(4, 84), 2, folder=tmp_path)
+
+
+@pytest.mark.parametrize("stack", [0, 4])
+def test_what_a_buffer_needs_is_known_before_it_is_made(stack: int) -> None:
+    needed = replay_size(500, space(stack), 2)
+    buffer = ReplayBuffer(500, space(stack), 2)
+    assert needed.memory + needed.disk == buffer.bytes
+    assert (needed.disk > 0) == (stack > 0)
 
 
 def test_the_frames_file_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,11 +1,8 @@
 """Replay memory: every observation once, frame stacks by index, on a memory-mapped file if it has images."""
 
-import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -13,14 +10,12 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from backend.errors import PitwallError
 from worker.replay.batch import Batch
 from worker.replay.regions import Arrays, Region, RegionView, SavedRegion
 from worker.replay.slots import SlotQueue
+from worker.replay.storage import IMAGE, allocate, map_frames, slots, stack_of
 
-IMAGE = "image"
 REGION_BYTES = 8 * 2**20
-SPARE_SHARE = 64  # an episode takes one slot more than it has transitions
 
 Observation = Mapping[str, NDArray[Any]]
 
@@ -31,13 +26,6 @@ class ReplayState:
 
     counters: dict[str, Any]
     regions: list[RegionView]
-
-
-class ReplayTooLarge(PitwallError):
-    """The disk cannot hold the configured buffer."""
-
-    status = 507
-    title = "Replay buffer too large"
 
 
 class ReplayBuffer:
@@ -64,13 +52,13 @@ class ReplayBuffer:
         `region_bytes` is about the size of the files a checkpoint writes anew or shares.
         """
         image = observation_space.spaces.get(IMAGE)
-        self._stack = image.shape[0] if image is not None and image.shape else 0
-        size = capacity + capacity // SPARE_SHARE + max(self._stack, 1) + 1
+        self._stack = stack_of(observation_space)
+        size = slots(capacity, self._stack)
         self._queue = SlotQueue(size, capacity)
         self._fields = [name for name in observation_space.spaces if name != IMAGE]
-        self._arrays = _allocate(size, observation_space, self._fields, action_dim)
+        self._arrays = allocate(size, observation_space, self._fields, action_dim)
         if image is not None and image.shape:
-            self._arrays[IMAGE] = _map_frames(size, image.shape[1:], folder)
+            self._arrays[IMAGE] = map_frames(size, image.shape[1:], folder)
         self._tensors = {name: torch.from_numpy(array) for name, array in self._arrays.items()}
         slot_bytes = sum(array[0].nbytes for array in self._arrays.values())
         self._regions = _cut(size, max(1, region_bytes // slot_bytes))
@@ -234,38 +222,6 @@ class ReplayBuffer:
                 self._queue.link(start, min(age, max(self._stack - 1, 0)))
         self._open = counters["open"]
         self._generator.bit_generator.state = counters["generator"]
-
-
-def _allocate(
-    size: int, space: spaces.Dict, fields: list[str], action_dim: int
-) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {
-        name: np.zeros((size, *(space[name].shape or ())), np.float32) for name in fields
-    }
-    return arrays | {
-        "action": np.zeros((size, action_dim), np.float32),
-        "reward": np.zeros(size, np.float32),
-        "terminated": np.zeros(size, np.bool_),
-        "linked": np.zeros(size, np.bool_),
-        "age": np.zeros(size, np.uint8),
-    }
-
-
-def _map_frames(size: int, shape: tuple[int, ...], folder: Path | None) -> NDArray[np.uint8]:
-    """Frames in a file the system may page out; unlinked at once, so nothing is left behind.
-
-    Its blocks are reserved here: a disk that fills up under a mapping kills the process without a word.
-    """
-    needed = size * math.prod(shape)
-    with TemporaryFile(dir=folder, prefix="replay-") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, needed)
-        except OSError as error:
-            raise ReplayTooLarge(
-                f"the replay buffer needs {needed / 1e9:.1f} GB of disk: {error.strerror}; "
-                "lower buffer_size or free space"
-            ) from error
-        return np.memmap(file, np.uint8, "r+", shape=(size, *shape))
 
 
 def _copied(view: RegionView) -> RegionView:
