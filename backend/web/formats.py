@@ -3,8 +3,19 @@
 import math
 from datetime import UTC, datetime
 
+from markupsafe import Markup, escape
+
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+
+
+def prose(text: str) -> Markup:
+    """Help text as HTML: what stands in `backticks` becomes code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
 
 
 def whole(value: float | None) -> str:

@@ -25,7 +25,18 @@ def templates() -> Jinja2Templates:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("whole", "compact", "figure", "percent", "size", "duration", "ago", "stamp", "clock")
+    names = (
+        "whole",
+        "compact",
+        "figure",
+        "percent",
+        "size",
+        "duration",
+        "ago",
+        "stamp",
+        "clock",
+        "prose",
+    )
     environment.filters.update({name: getattr(formats, name) for name in names})
     environment.globals.update(
         static=static_root(),

@@ -32,7 +32,6 @@ PAGES = {
     "config": "/runs/3/config",
     "compare": "/compare?runs=1,2,3",
     "workers": "/workers",
-    "settings": "/settings",
 }
 NARROW_SIZE = {"width": 320, "height": 900}
 NARROW = ("runs", "run", "new-run")

@@ -90,3 +90,7 @@ def test_times_are_utc() -> None:
     assert formats.clock(0) == "01 Jan 00:00:00"
     assert formats.stamp(None) == ""
     assert formats.ago(100, 4000) == "1 h ago"
+
+
+def test_prose_marks_code_and_escapes_the_rest() -> None:
+    assert formats.prose("a `b<c` & d") == "a <code>b&lt;c</code> &amp; d"

@@ -4,14 +4,17 @@ import re
 import time
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backend.database import Database
 from backend.runs.attempts import fail
 from backend.runs.config import parse_config
 from backend.runs.service import create_run
+from backend.settings import Settings
 from backend.web.sparklines import polyline
 from backend.web.statics import PLOTLY_PATH
+from tests.web.conftest import TOKEN
 from tests.web.scripted import NOW, ScriptedTrainer, claimed_run, fleet, saved_checkpoint
 
 RUN_PAGES = ("", "/gates", "/checkpoints", "/episodes", "/log", "/config")
@@ -160,3 +163,14 @@ def test_a_first_page_is_light(browser: TestClient, trainer: ScriptedTrainer) ->
 )
 def test_sparklines_fill_their_box(values: list[float], points: str) -> None:
     assert polyline(values) == points
+
+
+def test_settings_are_shown_without_their_secrets(
+    settings: Settings, browser: TestClient, app: FastAPI
+) -> None:
+    secret = "redis://user:hunter2@broker:6379/0"
+    app.state.settings = settings.model_copy(update={"broker_url": secret})
+    html = browser.get("/settings").text
+    assert "redis://user:***@broker:6379/0" in html
+    assert "hunter2" not in html
+    assert TOKEN not in html

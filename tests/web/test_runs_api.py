@@ -153,7 +153,7 @@ def test_checkpoints_are_listed_pinned_and_rolled_back_to(
     assert checkpoint["id"] == checkpoint_id
     assert checkpoint["step"] == 500
     assert checkpoint["kind"] == "interval"
-    assert checkpoint["bytes"] == 1000
+    assert checkpoint["bytes"] == 2_100_000
     assert len(checkpoint["sha256"]) == 64
     assert "path" not in checkpoint
     address = f"/api/v1/runs/{run_id}/checkpoints/{checkpoint_id}/pin"

@@ -1,5 +1,7 @@
 """What this Pitwall is set to; settings come from the environment, so the page only shows them."""
 
+import re
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import SecretStr
@@ -14,7 +16,7 @@ router = APIRouter()
 @router.get("/settings")
 def show(request: Request, settings: AppSettings) -> Response:
     rows = [
-        (f"PITWALL_{name.upper()}", _shown(getattr(settings, name)), field.description)
+        (f"PITWALL_{name.upper()}", _shown(getattr(settings, name)), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     return page(request, "settings.html", {"rows": rows})
@@ -23,4 +25,9 @@ def show(request: Request, settings: AppSettings) -> Response:
 def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return "set" if value.get_secret_value() else "made at first start"
-    return str(value) or "empty"
+    return _without_password(str(value)) or "empty"
+
+
+def _without_password(text: str) -> str:
+    """Addresses of databases and brokers may carry one."""
+    return re.sub(r"(?<=://)([^:/@]*):[^@/]*@", r"\1:***@", text)
