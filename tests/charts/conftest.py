@@ -13,6 +13,7 @@ from backend.metrics.store import Columns, append_columns
 from backend.runs.models import Run, Segment
 
 LEARNING_STARTS = 100
+EACH_STEP = ("learner/critic_loss", "learner/td_error_q1", "learner/td_error_q2")
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ def columns(first: int, last: int, every: int, seed: int) -> Columns:
 
 
 def everything(first: int, last: int) -> dict[str, Columns]:
-    """Every metric of the catalogue: each step, or each episode of 20 steps."""
+    """Every metric of the catalogue, one a point each step, the others once in an episode of 20 steps."""
     found = {}
-    for seed, metric in enumerate(CATALOG.values()):
-        found[metric.name] = columns(first, last, 20 if metric.per_episode else 1, seed)
+    for seed, name in enumerate(CATALOG):
+        found[name] = columns(first, last, 1 if name in EACH_STEP else 20, seed)
     ends = found["episode/termination"]
     found["episode/termination"] = replace(ends, value=ends.step % 3 * 1.0)
     return found
