@@ -1,10 +1,11 @@
 """Metrics over HTTP: which a run has, any range of one, and figures ready to draw."""
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from backend.charts.encoding import to_json
 from backend.charts.figures import View, draw
@@ -13,6 +14,7 @@ from backend.metrics import store
 from backend.metrics.catalog import describe
 from backend.metrics.columns import Axis
 from backend.metrics.downsample import Curve
+from backend.metrics.export import csv_lines, parquet_blocks
 from backend.runs.service import get_run
 from backend.web.api.runs import RunId
 from backend.web.api.schemas import BranchOut, CurveOut, MetricOut, SeriesOut
@@ -20,6 +22,7 @@ from backend.web.context import Reading
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["metrics"])
 MetricName = Annotated[str, Query(min_length=1, max_length=200)]
+Metrics = Annotated[list[MetricName] | None, Query()]
 Bound = Annotated[float | None, Query(allow_inf_nan=False)]
 Columns = Annotated[int, Query(ge=1, le=4000, description="Pixel columns, or points at the most")]
 
@@ -86,6 +89,26 @@ def read_series(
         curve=_curve(series.curve),
         branches=[BranchOut(segment=b.segment, curve=_curve(b.curve)) for b in series.branches],
     )
+
+
+@router.get("/points.csv", response_class=StreamingResponse)
+def read_csv(run_id: RunId, session: Reading, metric: Metrics = None) -> StreamingResponse:
+    """Every raw point, exactly, abandoned segments too; of all metrics unless some are named."""
+    get_run(session, run_id)
+    return _download(csv_lines(session, run_id, metric), f"run-{run_id}.csv", "text/csv")
+
+
+@router.get("/points.parquet", response_class=StreamingResponse)
+def read_parquet(run_id: RunId, session: Reading, metric: Metrics = None) -> StreamingResponse:
+    """The same as a Parquet file."""
+    get_run(session, run_id)
+    blocks = parquet_blocks(session, run_id, metric)
+    return _download(blocks, f"run-{run_id}.parquet", "application/vnd.apache.parquet")
+
+
+def _download(parts: Iterator[str] | Iterator[bytes], name: str, kind: str) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(parts, media_type=kind, headers=headers)
 
 
 @router.get("/charts/{chart}", response_class=Response)
