@@ -114,12 +114,12 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         if config.uses_images:
             self._camera = Camera(world, self.ego.actor, config.camera_width, config.camera_height)
             self._sensors.append(self._camera)
-            self._camera.await_stream(world.tick, self.connection.timeout)
+            self._camera.await_stream(self.connection.tick, self.connection.timeout)
             self._resize = Resizer(config.camera_width, config.camera_height)
             self._frames = FrameStack(config.frame_stack)
         if config.traffic:
             self.traffic = Traffic(self.connection, config.scenario)
-        self._frame = world.tick()
+        self._frame = self.connection.tick()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -146,15 +146,15 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         return draw_training(self.np_random, self.config, self.routes)
 
     def _begin(self, start: Start) -> None:
-        world, route = self.connection.world, self.routes[start.route]
+        route = self.routes[start.route]
         pose = route.pose(start.distance, start.right, start.turn)
         self.ego.place(pose)
         if self.traffic is not None:
             self.traffic.populate(self.np_random, pose)
         for _ in range(SETTLE_TICKS):
-            world.tick()
+            self.connection.tick()
         self.ego.launch(start.speed)
-        self._frame = world.tick()
+        self._frame = self.connection.tick()
         self._collision.arm(self._frame)
         self.ego.read()
         self._tracker = self._trackers[start.route]
@@ -190,7 +190,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         """One simulator tick: what it did, what it earned, whether it ended the episode."""
         ego, tracker = self.ego, self._tracker
         speed, furthest = ego.speed, tracker.furthest
-        self._frame = self.connection.world.tick()
+        self._frame = self.connection.tick()
         ego.read()
         tracker.update(ego.x, ego.y, ego.yaw)
         acceleration = (ego.speed - speed) / TICK_SECONDS
@@ -304,14 +304,13 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         sleep(CLOSING_SECONDS)
 
     def _leave(self, sensors: Sequence[Camera | CollisionSensor]) -> None:
-        world = self.connection.world
         # A dead server would cost one time-out for each actor to destroy; a tick finds out first.
-        world.tick()
+        self.connection.tick()
         if self.traffic is not None:
             self.traffic.close()
         for actor in (*sensors, *self._vehicles):
             actor.destroy()
-        world.tick()
+        self.connection.tick()
         self.connection.close()
 
 

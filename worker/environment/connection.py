@@ -1,6 +1,7 @@
 """A CARLA server this process holds alone: connected, on the wanted map, in synchronous mode."""
 
 from dataclasses import dataclass
+from time import monotonic
 
 import carla
 
@@ -73,6 +74,15 @@ class Connection:
         self.world = self._enter(town)
         self.map: carla.Map = self.world.get_map()
         self._synchronise(rendering)
+        self.frame = 0
+        self.tick_began: float | None = None
+
+    def tick(self) -> int:
+        """One simulator tick; its frame number. `tick_began` tells other threads how long it has taken."""
+        self.tick_began = monotonic()
+        self.frame = int(self.world.tick())
+        self.tick_began = None
+        return self.frame
 
     def _enter(self, town: str) -> carla.World:
         world = self.client.get_world()
@@ -112,7 +122,7 @@ class Connection:
                 {"weather": f"no preset '{name}': choose one of {', '.join(sorted(presets))}"}
             )
         self.world.set_weather(presets[name])
-        self.world.tick()
+        self.tick()
         if self.world.get_weather() != presets[name]:
             raise SimulatorLost(f"simulator {self.address} did not apply weather {name}")
 

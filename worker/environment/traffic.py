@@ -7,6 +7,7 @@ from typing import NamedTuple
 import carla
 import numpy as np
 
+from worker.environment.alarm import Alarm
 from worker.environment.boxes import Box, overlap
 from worker.environment.connection import Connection
 from worker.environment.route import SPACING, Pose, Tracker
@@ -50,6 +51,8 @@ class Traffic:
         self._wanted = VEHICLES[scenario]
         self._manager = connection.client.get_trafficmanager(connection.address.traffic_port)
         self._manager.set_synchronous_mode(True)
+        self._alarm = Alarm(connection)
+        self._alarm.start()
         self._blueprints = [
             blueprint
             for blueprint in connection.world.get_blueprint_library().filter("vehicle.*")
@@ -68,7 +71,7 @@ class Traffic:
         self._manager.set_random_device_seed(int(rng.integers(2**31)))
         ids = self._spawn(rng, ego)
         # The Traffic Manager drops vehicles it is given before a tick has shown them.
-        self._connection.world.tick()
+        self._connection.tick()
         actors = self._connection.world.get_actors(ids)
         self._vehicles = [_measured(actor) for actor in actors]
         for vehicle in self._vehicles:
@@ -98,7 +101,7 @@ class Traffic:
             [carla.command.DestroyActor(vehicle.actor.id) for vehicle in self._vehicles], False
         )
         self._vehicles = []
-        self._connection.world.tick()
+        self._connection.tick()
 
     def look(self, ego: Vehicle, tracker: Tracker) -> tuple[Ahead, bool]:
         """What is ahead on the route, and whether any vehicle is close enough to be in contact."""
@@ -120,6 +123,7 @@ class Traffic:
     def close(self) -> None:
         """Removes the vehicles and gives the Traffic Manager's port back."""
         self._clear()
+        self._alarm.stop()
         self._manager.set_synchronous_mode(False)
         self._manager.shut_down()
 
