@@ -9,7 +9,7 @@ import pytest
 from tests.product import Start, Up
 from tests.workers.conftest import until as wait_for
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(300)]
 
 # Small enough for a test, and long enough never to end by itself.
 SMALL: dict[str, Any] = {

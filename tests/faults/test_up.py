@@ -12,7 +12,7 @@ import pytest
 from tests.product import Start, command_of, is_alive
 from tests.workers.conftest import until
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(300)]
 PARTS = ("valkey-server", "backend.web", "worker.app")
 
 
