@@ -51,8 +51,8 @@ class Traffic:
         self._wanted = VEHICLES[scenario]
         self._manager = connection.client.get_trafficmanager(connection.address.traffic_port)
         self._manager.set_synchronous_mode(True)
-        self._alarm = Alarm(connection)
-        self._alarm.start()
+        self.alarm = Alarm(connection)
+        self.alarm.start()
         self._blueprints = [
             blueprint
             for blueprint in connection.world.get_blueprint_library().filter("vehicle.*")
@@ -123,7 +123,7 @@ class Traffic:
     def close(self) -> None:
         """Removes the vehicles and gives the Traffic Manager's port back."""
         self._clear()
-        self._alarm.stop()
+        self.alarm.stop()
         self._manager.set_synchronous_mode(False)
         self._manager.shut_down()
 
