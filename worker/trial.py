@@ -14,7 +14,8 @@ from backend.settings import Settings
 from worker.agents import make_agent
 from worker.baselines.pid_pursuit import PidPursuit
 from worker.checkpointing import load_checkpoint
-from worker.environment.connection import TICK_SECONDS, SimulatorAddress
+from worker.environment.carla_env import DrivingEnv
+from worker.environment.connection import SimulatorAddress
 from worker.environment.factory import make_environment
 from worker.evaluation import Evaluation, Policy, evaluate, random_policy
 from worker.probe import free_port
@@ -70,7 +71,8 @@ def _policy(name: str, config: RunConfig, env: Env[Any, Any]) -> Policy:
     if name == PID_PURSUIT:
         if not config.is_carla:
             raise PitwallError(f"{PID_PURSUIT} drives cars: {config.environment} has none")
-        return PidPursuit(decision_seconds=config.ticks_per_decision * TICK_SECONDS)
+        assert isinstance(env.unwrapped, DrivingEnv)
+        return PidPursuit.of(env.unwrapped)
     agent = make_agent(config, observation_space, action_space)
     agent.load_state_dict(load_checkpoint(Path(name)).agent)
     return agent.act

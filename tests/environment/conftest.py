@@ -6,9 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from worker.environment import SimulatorAddress
+
+# Two busy cores make a fast example slow now and then.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 
 def free_ports() -> int:
