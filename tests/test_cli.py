@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from backend.database import Database
@@ -17,10 +16,8 @@ def pitwall(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_help_names_the_commands_within_two_seconds() -> None:
-    began = time.monotonic()
+def test_help_names_the_commands() -> None:
     shown = pitwall("--help")
-    assert time.monotonic() - began < 2
     assert shown.returncode == 0
     for command in ("up", "train", "simulator", "runs", "serve", "worker", "doctor", "evaluate"):
         assert f" {command} " in shown.stdout
