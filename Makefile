@@ -39,11 +39,13 @@ browser:
 slow: setup
 	$(BIN)/pytest -m slow --timeout 1800
 
-# One script a claim of the README; the last line of each is JSON.
+# One script a claim of the README; the last line of each is JSON. MLflow wants packages of its own.
 bench: setup
-	$(BIN)/pip install --quiet --disable-pip-version-check ".[bench]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	test -x .venv-mlflow/bin/mlflow || { $(PYTHON) -m venv .venv-mlflow \
+	  && .venv-mlflow/bin/pip install --quiet --disable-pip-version-check mlflow==3.17.2; }
 	$(BIN)/python -m benchmarks.learner
-	$(BIN)/python -m benchmarks.metrics
+	$(BIN)/python -m benchmarks.metrics --mlflow-python .venv-mlflow/bin/python
 	$(BIN)/python -m benchmarks.simulator
 
 learn: setup

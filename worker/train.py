@@ -82,6 +82,8 @@ def settle(database: Database, run_id: int, token: str, end: End) -> int:
                 attempts.cancel(session, run_id, token, end.reason, now)
             case Outcome.DRAINED:
                 attempts.requeue(session, run_id, token, "drain", now)
+            case Outcome.ROLLED_BACK if end.request is None:
+                attempts.fall_back(session, run_id, token, end.reason, now)
             case Outcome.ROLLED_BACK:
                 target = end.request.checkpoint_id if end.request else None
                 attempts.requeue(session, run_id, token, "rollback", now, target)

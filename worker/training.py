@@ -28,6 +28,7 @@ from worker.seeding import Stream, episode_seed
 from worker.vitals import Vitals
 
 DIAGNOSTICS_EVERY = 100
+ANSWER_PATIENCE = 5.0
 # A rule that flickers must not fill the disk: steps between a checkpoint and the next on an alert.
 ALERT_INTERVAL = 1000
 
@@ -117,18 +118,23 @@ class Training:
             if request.kind is not RequestKind.CHECKPOINT:
                 return self._stop(request)
             checkpoint = self._save(CheckpointKind.MANUAL)
+            self.journal.flush(timeout=ANSWER_PATIENCE)  # who asked finds it listed
             self.commands.answer(request, ok=checkpoint, result=f"step {self.progress.step:,}")
         if self.journal.fenced:
             return End(Outcome.FENCED, "another attempt owns the run")
         return self._heed(self.journal.demands())
 
     def _heed(self, demands: Sequence[Demand]) -> End | None:
-        """What rules ask: a checkpoint, unless one was just written, and then perhaps a halt."""
-        halt = next((d for d in demands if d.action is not RuleAction.CHECKPOINT), None)
+        """What rules ask: a checkpoint, unless one was just written, and then perhaps an end."""
+        ending = next((d for d in demands if d.action is not RuleAction.CHECKPOINT), None)
         due = self.progress.step >= self._saved_step + ALERT_INTERVAL
-        if halt or (demands and due):
+        if ending or (demands and due):
             self._save(CheckpointKind.ALERT)
-        return End(Outcome.HALTED, f"rule {halt.rule}: {halt.reason}") if halt else None
+        if ending is None:
+            return None
+        rolls = ending.action is RuleAction.ROLLBACK
+        outcome = Outcome.ROLLED_BACK if rolls else Outcome.HALTED
+        return End(outcome, f"rule {ending.rule}: {ending.reason}")
 
     def _stop(self, request: Request) -> End:
         outcome, kind = STOPS[request.kind]

@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
-from psutil import Process
+from psutil import Process, virtual_memory
 
 DIMENSIONS = ("steering", "throttle")
 
@@ -72,6 +72,7 @@ class Vitals:
             "progress/steps_per_second": self.rate,
             "learner/updates": float(updates),
             "system/cpu_percent": self._process.cpu_percent(),
+            "system/ram_free_bytes": float(virtual_memory().available),
             "system/ram_bytes": float(self._process.memory_info().rss),
             "system/disk_free_bytes": float(shutil.disk_usage(self._folder).free),
             **_action_statistics(np.stack(self._actions)),

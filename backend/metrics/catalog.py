@@ -239,6 +239,7 @@ def _rest() -> list[Metric]:
         Metric("system/update_ms", "Update", "ms", "Wall time of one update", DOWN),
         Metric("system/cpu_percent", "CPU", "%", "CPU of the trainer process"),
         Metric("system/ram_bytes", "Memory", "B", "Resident memory of the trainer process", DOWN),
+        Metric("system/ram_free_bytes", "Memory free", "B", "Memory the machine could give", UP),
         Metric("system/disk_free_bytes", "Disk free", "B", "Free space where checkpoints go", UP),
         Metric("system/buffer_bytes", "Replay bytes", "B", "Bytes of the replay buffer"),
     ]

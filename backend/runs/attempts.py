@@ -22,6 +22,8 @@ from backend.runs.states import Desired, RunState
 from backend.workers import service as fleet
 
 LONGEST_BACK_OFF = 60.0
+FALL_BACK = "rule-rollback"
+MOST_FALL_BACKS = 3
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,28 @@ def requeue(
         complete_rollbacks(session, run_id, f"back to step {chosen.step:,}", now)
     run.restart_reason = reason
     return _leave(session, run, _after(run), reason, now)
+
+
+def fall_back(session: Session, run_id: int, token: str, reason: str, now: float) -> Run:
+    """A rule wants the run back where it was good: queue it from there, or halt it for a person.
+
+    Good is the newest checkpoint whose verdict was not NO-GO.
+    After `MOST_FALL_BACKS` such returns, or without a good checkpoint, a person has to look.
+    """
+    run = lock_run(session, run_id)
+    if run.token == token and run.state in (RunState.QUEUED, RunState.HALTED):
+        return run
+    times = session.scalar(
+        select(func.count()).where(Segment.run_id == run_id, Segment.reason == FALL_BACK)
+    )
+    good = [c for c in checkpoints.list_checkpoints(session, run_id) if c.verdict != "no-go"]
+    if (times or 0) >= MOST_FALL_BACKS or not good:
+        why = f"rolled back {times} times already" if good else "no checkpoint was good"
+        return halt(session, run_id, token, f"{reason} ({why}: a person has to look)", now)
+    add_event(
+        session, run_id, Level.WARNING, "rollback", f"Back to a good checkpoint: {reason}", now
+    )
+    return requeue(session, run_id, token, FALL_BACK, now, good[0].id)
 
 
 def crashed(

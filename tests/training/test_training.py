@@ -16,7 +16,8 @@ from backend.runs.service import get_run, request_resume, request_rollback
 from backend.runs.states import RunState
 from tests.training.conftest import Lab, MakeLab
 from worker.commands import Request, RequestKind
-from worker.training import Outcome, Training
+from worker.train import settle
+from worker.training import End, Outcome, Training
 
 HALT = Request(RequestKind.HALT, "asked by a test")
 SAVE = Request(RequestKind.CHECKPOINT, "asked by a test", command_id=1)
@@ -248,3 +249,33 @@ def test_updates_per_step_follow_the_configuration(make_lab: MakeLab) -> None:
     lab.run()
     observed = values(lab, "learner/updates_per_step")
     assert observed == [(step, 0.5) for step in range(200, 601, 100)]
+
+
+def diverged(lab: Lab) -> str:
+    """An attempt that a rule wants rolled back; the state it leaves the run in."""
+    with lab.attempt() as training:
+        training.run()
+        token = training.journal._claim.token
+    settle(lab.database, lab.run_id, token, End(Outcome.ROLLED_BACK, "rule collapse: lost"))
+    return state(lab)
+
+
+def test_a_rule_rolls_back_to_the_newest_checkpoint_that_was_not_no_go(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    with lab.attempt() as training:
+        training.run()
+        token = training.journal._claim.token
+    with lab.database.write() as session:
+        last, good, *_ = list_checkpoints(session, lab.run_id)
+        last.verdict = "no-go"
+    settle(lab.database, lab.run_id, token, End(Outcome.ROLLED_BACK, "rule collapse: lost"))
+    with lab.attempt() as training:
+        assert training.progress.step == good.step
+    assert good.step < last.step
+
+
+def test_a_rule_rolls_back_three_times_and_then_waits_for_a_person(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    assert [diverged(lab) for _ in range(4)] == ["queued", "queued", "queued", "halted"]
+    with lab.database.read() as session:
+        assert "a person has to look" in get_run(session, lab.run_id).state_reason
