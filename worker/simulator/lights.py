@@ -114,6 +114,13 @@ class Lights:
         for group in self.groups:
             group.restart()
 
+    def thaw(self) -> None:
+        """Every group back to the start of its cycle, and none held in it."""
+        for group in self.groups:
+            for light in group.lights:
+                light.frozen = False
+        self.restart()
+
     def step(self, seconds: float) -> None:
         for group in self.groups:
             group.step(seconds)

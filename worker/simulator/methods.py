@@ -8,6 +8,7 @@ from worker.simulator.actors import Actor
 from worker.simulator.errors import SimulatorError
 from worker.simulator.protocol import OK_VOID, Wire, failed, failed_void, ok, token
 from worker.simulator.settings import EpisodeSettings
+from worker.simulator.weather import Weather
 from worker.simulator.world import World
 
 
@@ -38,6 +39,11 @@ class Context:
     def apply(self, settings: EpisodeSettings, caller: int) -> None:
         self.world.settings = settings
         self.leader = caller if settings.synchronous else 0
+
+    def tidy(self) -> None:
+        """The last client has gone: the next one finds lights running and fair weather."""
+        self.world.lights.thaw()
+        self.world.weather = Weather()
 
     def forget(self, caller: int) -> None:
         """A client has gone: nothing of it stays, and nobody waits for its ticks."""

@@ -123,6 +123,8 @@ class Server:
         self._selector.unregister(connection.connection)
         connection.connection.close()
         self._context.forget(connection.number)
+        if not self._connections:
+            self._context.tidy()
 
     def _close(self) -> None:
         for connection in tuple(self._connections):
