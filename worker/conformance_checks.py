@@ -252,14 +252,15 @@ def traffic_manager(site: Site) -> str:
     # A car handed over before its first tick is sometimes dropped by the Traffic Manager.
     site.tick()
     starts = [car.get_location() for car in cars]
-    for car in cars:
-        car.set_autopilot(True, port)
-    site.tick(TRAFFIC_TICKS)
-    moved = [car.get_location().distance(start) for car, start in zip(cars, starts, strict=True)]
-    alive = sum(car.is_alive for car in cars)
-    for car in cars:
-        car.set_autopilot(False, port)
-    site.tick()
+    with site.awake(port):
+        for car in cars:
+            car.set_autopilot(True, port)
+        site.tick(TRAFFIC_TICKS)
+        moved = [c.get_location().distance(start) for c, start in zip(cars, starts, strict=True)]
+        alive = sum(car.is_alive for car in cars)
+        for car in cars:
+            car.set_autopilot(False, port)
+        site.tick()
     manager.set_synchronous_mode(False)
     manager.shut_down()
     require(alive == len(cars), f"{len(cars) - alive} of {len(cars)} cars vanished")

@@ -1,11 +1,16 @@
 """A CARLA server under test: connected, ticking, and cleared of what a check has put on it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 import carla
+
+from worker.environment.alarm import STUCK_SECONDS, wake
 
 DELTA = 0.05
 PATIENCE = 10.0
@@ -28,6 +33,7 @@ class Site:
     client: carla.Client = field(init=False)
     world: carla.World = field(init=False)
     spawned: list[carla.Actor] = field(default_factory=list)
+    ticking_since: float | None = None
 
     def connect(self) -> None:
         self.client = carla.Client(self.host, self.port, 2)
@@ -45,8 +51,27 @@ class Site:
     def tick(self, count: int = 1) -> int:
         frame = 0
         for _ in range(count):
+            self.ticking_since = time.monotonic()
             frame = self.world.tick()
+            self.ticking_since = None
         return frame
+
+    @contextmanager
+    def awake(self, traffic_port: int) -> Iterator[None]:
+        """Keep ticks from waiting for ever for a Traffic Manager that lost its notification."""
+        over = Event()
+
+        def watch() -> None:
+            while not over.wait(STUCK_SECONDS / 4):
+                since = self.ticking_since
+                if since is not None and time.monotonic() - since > STUCK_SECONDS:
+                    wake(traffic_port)
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        yield
+        over.set()
+        watcher.join()
 
     def spawn(self, name: str, transform: carla.Transform, **attributes: object) -> carla.Actor:
         blueprint = self.world.get_blueprint_library().find(name)

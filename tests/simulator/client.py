@@ -8,12 +8,15 @@ import math
 import os
 import queue
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import carla
 import numpy as np
+
+from worker.environment.alarm import STUCK_SECONDS, wake
 
 CAR = "vehicle.tesla.model3"
 MOUNT = carla.Transform(carla.Location(x=2.0, z=1.5))
@@ -33,6 +36,7 @@ class Session:
         self.map = self.world.get_map()
         self.points = self.map.get_spawn_points()
         self.sensors: list[Any] = []
+        self.ticking_since = math.inf
 
     def spawn(self, name: str, where: Any, parent: Any = None, **attributes: object) -> Any:
         blueprint = self.world.get_blueprint_library().find(name)
@@ -51,7 +55,9 @@ class Session:
     def tick(self, count: int = 1) -> int:
         frame = 0
         for _ in range(count):
+            self.ticking_since = time.monotonic()
             frame = self.world.tick()
+            self.ticking_since = math.inf
         return frame
 
     def stop(self) -> None:
@@ -59,6 +65,20 @@ class Session:
             sensor.stop()
             sensor.destroy()
         time.sleep(0.1)
+
+
+class Alarm(threading.Thread):
+    """Wakes a Traffic Manager that lost its notification: the tick would wait for ever."""
+
+    def __init__(self, session: Session, traffic_port: int) -> None:
+        super().__init__(daemon=True)
+        self.session, self.traffic_port = session, traffic_port
+
+    def run(self) -> None:
+        while True:
+            time.sleep(0.5)
+            if time.monotonic() - self.session.ticking_since > STUCK_SECONDS:
+                wake(self.traffic_port)
 
 
 def receive(messages: Any, frame: int) -> Any:
@@ -221,6 +241,7 @@ def traffic(session: Session) -> dict[str, Any]:
     library = session.world.get_blueprint_library()
     kinds = [each for each in library.filter("vehicle.*") if each.id != CAR]
     kinds = [each for each in kinds if each.get_attribute("base_type").as_str() == "car"]
+    Alarm(session, with_port).start()
     cars = []
     for i, point in enumerate(session.points[5::3]):
         if len(cars) < 30 and (car := session.world.try_spawn_actor(kinds[i % 13], point)):

@@ -55,14 +55,18 @@ class Alarm(Thread):
         """Over the manager's own RPC port: its Python methods wait, with the GIL, for a lock the tick holds."""
         self.rung += 1
         logger.warning("the Traffic Manager missed its turn after frame %d", self._connection.frame)
-        calls = [
-            msgpack.packb([REQUEST, number, "set_synchronous_mode", [synchronous]])
-            for number, synchronous in enumerate((False, True))
-        ]
-        address = ("127.0.0.1", self._connection.address.traffic_port)
-        try:
-            with socket.create_connection(address, STUCK_SECONDS) as manager:
-                manager.sendall(b"".join(calls))
-                manager.recv(4096)
-        except OSError as error:
-            logger.warning("and could not be woken on port %d: %s", address[1], error)
+        wake(self._connection.address.traffic_port)
+
+
+def wake(traffic_port: int) -> None:
+    """Notify the Traffic Manager in this process again, by leaving synchronous mode and coming back to it."""
+    calls = [
+        msgpack.packb([REQUEST, number, "set_synchronous_mode", [synchronous]])
+        for number, synchronous in enumerate((False, True))
+    ]
+    try:
+        with socket.create_connection(("127.0.0.1", traffic_port), STUCK_SECONDS) as manager:
+            manager.sendall(b"".join(calls))
+            manager.recv(4096)
+    except OSError as error:
+        logger.warning("and could not be woken on port %d: %s", traffic_port, error)
