@@ -56,5 +56,9 @@ class Settings(BaseSettings):
         return self.data.resolve() / "checkpoints"
 
     @property
+    def snapshots_folder(self) -> Path:
+        return self.data.resolve() / "snapshots"
+
+    @property
     def logs_folder(self) -> Path:
         return self.data.resolve() / "logs"

@@ -19,6 +19,7 @@ from worker.probe import free_port
 from worker.progress import Progress
 from worker.replay import ReplayBuffer
 from worker.simulators import EMBEDDED, start_server
+from worker.snapshots import Snapshots
 from worker.training import Training
 from worker.vitals import Vitals
 
@@ -83,6 +84,7 @@ def run_case(task: str, fault: str, seed: int) -> dict[str, Any]:
             _NoCommands(),
             _NoSaver(),
             Vitals(env, Path(folder)),
+            Snapshots(Path(folder), env),
         )
         try:
             training.run()

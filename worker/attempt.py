@@ -17,6 +17,7 @@ from backend.runs.config import RunConfig
 from backend.runs.events import Level
 from backend.runs.models import Segment
 from backend.runs.service import get_run
+from backend.runs.snapshots import folder_of
 from backend.settings import Settings
 from backend.workers import service as fleet
 from backend.workers.models import Simulator
@@ -28,6 +29,7 @@ from worker.journal import Journal
 from worker.progress import Progress
 from worker.replay import ReplayBuffer
 from worker.saving import Saver, replay_episode
+from worker.snapshots import Snapshots
 from worker.surroundings import surroundings
 from worker.training import Training
 from worker.vitals import Vitals
@@ -118,8 +120,19 @@ def opened(
             journal.event(Level.INFO, "episode", "The episode under way begins anew: " + NOT_EXACT)
         journal.observe({**surroundings(agent.device), **probes})
         vitals = Vitals(env, folder, agent.updates)
+        snapshots = Snapshots(folder_of(settings.snapshots_folder, run_id), env)
         yield Training(
-            config, env, agent, replay, exploration, progress, journal, commands, saver, vitals
+            config,
+            env,
+            agent,
+            replay,
+            exploration,
+            progress,
+            journal,
+            commands,
+            saver,
+            vitals,
+            snapshots,
         )
 
 

@@ -25,6 +25,7 @@ from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
 from worker.saving import Saver
 from worker.seeding import Stream, episode_seed
+from worker.snapshots import Snapshots
 from worker.vitals import Vitals
 
 DIAGNOSTICS_EVERY = 100
@@ -80,6 +81,7 @@ class Training:
         commands: Commands,
         saver: Saver,
         vitals: Vitals,
+        snapshots: Snapshots,
     ) -> None:
         self.config = config
         self.env = env
@@ -91,6 +93,7 @@ class Training:
         self.commands = commands
         self.saver = saver
         self.vitals = vitals
+        self.snapshots = snapshots
         self._saved_step = progress.step - ALERT_INTERVAL
 
     def run(self) -> End:
@@ -170,6 +173,7 @@ class Training:
         episode.actions.append(action)
         episode.observation = observation
         self.vitals.decision(action)
+        self.snapshots.decision(progress.step, episode.number, observation, info)
         self.journal.log(step_values(float(reward), info), progress.step, episode.number)
         if terminated or truncated:
             summary = {f"episode/{name}": value for name, value in info["episode"].items()}

@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.resolved_database_url)
     app.state.tickets = Tickets(access_token(settings))
-    app.state.tail = Tail(app.state.database)
+    app.state.tail = Tail(app.state.database, settings.snapshots_folder)
     app.state.plotly = PlotlyScript()
     app.state.dispatcher = Dispatcher(app.state.database, settings, _publisher(settings))
     app.state.wakes = [app.state.tail.wake, app.state.dispatcher.wake]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ from backend.web.episodes import last_episodes
 from backend.web.forms import text
 from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage, segments_of
+from backend.web.sight import read_sight
 from backend.web.sparklines import sparklines
 from backend.web.templates import fragment
 from backend.web.timeline import Stretch, timelines
@@ -40,17 +42,30 @@ SORTS = {"new": "Newest first", "name": "By name", "progress": "Most progress"}
 
 @dataclass(frozen=True)
 class Scene:
-    """A page: how its context is read, which elements are kept live, and whether new points are sent."""
+    """A page: how its context is read, which elements are kept live, and what more belongs to it.
+
+    `charts`: new points are sent; `sight`: the trainer's last picture and trace are shown.
+    """
 
     name: str
     template: str
     read: Callable[[Session, Query, float], Context]
     live: Mapping[str, str] = field(default_factory=dict)
     charts: bool = False
+    sight: bool = False
 
-    def fragments(self, session: Session, query: Query, now: float) -> dict[str, str]:
-        """{element id: HTML} of every live part."""
+    def context(self, session: Session, query: Query, now: float, snapshots: Path) -> Context:
+        """Everything the template needs."""
         context = {**self.read(session, query, now), "scene": self.name}
+        if self.sight:
+            context["sight"] = read_sight(snapshots, context["run"])
+        return context
+
+    def fragments(
+        self, session: Session, query: Query, now: float, snapshots: Path
+    ) -> dict[str, str]:
+        """{element id: HTML} of every live part."""
+        context = self.context(session, query, now, snapshots)
         return {element: fragment(name, context) for element, name in self.live.items()}
 
 
@@ -186,8 +201,15 @@ RUN_SCENES = {
         "charts",
         "run.html",
         _with(events=_events(8), chart_groups=lambda session, run: chart_groups(session, run.id)),
-        {**_HEAD, "rules": "_rules.html", "events": "_events.html", "chart-groups": "_charts.html"},
+        {
+            **_HEAD,
+            "rules": "_rules.html",
+            "sight": "_sight.html",
+            "events": "_events.html",
+            "chart-groups": "_charts.html",
+        },
         charts=True,
+        sight=True,
     ),
     "gates": Scene(
         "gates",

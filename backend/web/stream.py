@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -99,8 +100,9 @@ class Channel:
 class Tail:
     """Polls for every open topic, one reading each, and ends the streams when the process ends."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, snapshots: Path) -> None:
         self._database = database
+        self._snapshots = snapshots
         self._channels: dict[Topic, Channel] = {}
         self._ended = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -200,7 +202,7 @@ class Tail:
         topic = channel.topic
         query = {**dict(topic.query), **({"run": str(topic.run_id)} if topic.run_id else {})}
         with self._database.read() as session:
-            fragments = channel.scene.fragments(session, query, time.time())
+            fragments = channel.scene.fragments(session, query, time.time(), self._snapshots)
             if topic.run_id is None or not channel.scene.charts:
                 return Look(fragments, {}, None)
             if channel.cursor is None:

@@ -3,9 +3,19 @@
 from fastapi import APIRouter
 
 from backend.web import stream
-from backend.web.api import checkpoints, compare, events, gates, health, metrics, runs, workers
+from backend.web.api import (
+    checkpoints,
+    compare,
+    events,
+    gates,
+    health,
+    metrics,
+    runs,
+    snapshots,
+    workers,
+)
 
 router = APIRouter()
 router.include_router(health.router)
-for module in (runs, checkpoints, metrics, compare, gates, events, workers, stream):
+for module in (runs, checkpoints, metrics, snapshots, compare, gates, events, workers, stream):
     router.include_router(module.router, prefix="/api/v1")

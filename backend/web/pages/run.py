@@ -9,7 +9,7 @@ from backend.web import forms
 from backend.web.api.runs import RunId
 from backend.web.context import Now, Reading
 from backend.web.lineage import left_behind
-from backend.web.scenes import RUN_SCENES, Context, read_run
+from backend.web.scenes import RUN_SCENES, read_run
 from backend.web.templates import page
 
 router = APIRouter(prefix="/runs/{run_id}")
@@ -18,9 +18,10 @@ router = APIRouter(prefix="/runs/{run_id}")
 def _show(
     request: Request, session: Reading, run_id: int, name: str, now: float, **more: object
 ) -> Response:
-    scene = RUN_SCENES[name]
-    context: Context = scene.read(session, {"run": str(run_id)}, now)
-    return page(request, scene.template, {**context, "scene": scene.name, **more})
+    scene, settings = RUN_SCENES[name], request.app.state.settings
+    query = {"run": str(run_id)}
+    context = scene.context(session, query, now, settings.snapshots_folder)
+    return page(request, scene.template, {**context, **more})
 
 
 @router.get("")
