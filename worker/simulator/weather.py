@@ -42,7 +42,7 @@ class Weather:
     def daylight(self) -> float:
         """Brightness of the scene: 1 at a clear noon, little at night."""
         height = math.sin(math.radians(max(-10.0, min(90.0, self.sun_altitude))))
-        sun = min(1.0, 0.25 + 1.1 * max(0.0, height)) if height > 0 else 0.25 + height
+        sun = min(1.0, 0.45 + height) if height > 0 else 0.45 + 2.0 * height
         return max(0.10, sun) * (1.0 - 0.30 * self.overcast)
 
     @property
