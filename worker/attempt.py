@@ -1,5 +1,6 @@
 """One attempt put together: environment, agent, replay, journal, restored to where the run stands."""
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from worker.commands import Commands
 from worker.environment import SimulatorAddress, make_environment
 from worker.environment.probes import probe_rewards
 from worker.journal import Journal
+from worker.preflight import check_machine
 from worker.progress import Progress
 from worker.replay import ReplayBuffer
 from worker.saving import Saver, replay_episode
@@ -84,7 +86,8 @@ def opened(
     """The training, ready to run; on the way out what was logged is shipped, then the world is left.
 
     Raises:
-        InvalidConfig: the simulator lacks something the configuration names, or a probe refused it.
+        InvalidConfig: the machine or the simulator lacks something the configuration names, or a probe
+            refused it.
         CheckpointDamaged: the start's files do not match their hashes.
         SimulatorLost: no simulator answers.
     """
@@ -98,6 +101,7 @@ def opened(
         observations, actions = env.observation_space, env.action_space
         assert isinstance(observations, spaces.Dict)
         assert isinstance(actions, spaces.Box)
+        check_machine(config, observations, math.prod(actions.shape), folder)
         agent = make_agent(config, observations, actions)
         replay = ReplayBuffer(
             config.buffer_size, observations, agent.action_dim, config.seed, folder

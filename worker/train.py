@@ -16,6 +16,7 @@ from backend.runs import attempts
 from backend.settings import Settings
 from worker.attempt import opened, read_assignment
 from worker.commands import CommandListener
+from worker.replay import ReplayTooLarge
 from worker.training import End, Outcome
 
 FINISHED, STOPPED, FENCED_OFF, CRASHED = 0, 75, 76, 1
@@ -61,7 +62,7 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
                 end = training.run()
                 if end.outcome is not Outcome.FENCED:
                     database.insist(lambda s: attempts.mark_stopping(s, run_id, token, time.time()))
-        except (InvalidConfig, CheckpointDamaged) as error:
+        except (InvalidConfig, CheckpointDamaged, ReplayTooLarge) as error:
             reason = str(error)
             database.insist(lambda s: attempts.fail(s, run_id, token, reason, time.time()))
             return STOPPED

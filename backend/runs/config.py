@@ -4,14 +4,23 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from backend.errors import InvalidConfig
+from backend.runs.contradictions import DDPG_TRICKS, contradictions
 from backend.runs.presets import PRESETS
 
 REWARD_FIELDS_PREFIX = "reward_"
-DDPG_TRICKS: dict[str, Any] = {"twin_critics": False, "policy_delay": 1, "target_policy_noise": 0.0}
+MOST_STEPS = 1_000_000_000
 
 
 def _field(default: Any, group: str, description: str, *, sb3: Any = None, **bounds: Any) -> Any:
@@ -29,6 +38,32 @@ def _field(default: Any, group: str, description: str, *, sb3: Any = None, **bou
     return Field(default, description=description, json_schema_extra=extra, **bounds)
 
 
+Weather = Literal[
+    "ClearNight",
+    "ClearNoon",
+    "ClearSunset",
+    "CloudyNight",
+    "CloudyNoon",
+    "CloudySunset",
+    "Default",
+    "DustStorm",
+    "HardRainNight",
+    "HardRainNoon",
+    "HardRainSunset",
+    "MidRainSunset",
+    "MidRainyNight",
+    "MidRainyNoon",
+    "SoftRainNight",
+    "SoftRainNoon",
+    "SoftRainSunset",
+    "WetCloudyNight",
+    "WetCloudyNoon",
+    "WetCloudySunset",
+    "WetNight",
+    "WetNoon",
+    "WetSunset",
+]
+Route = Annotated[str, Field(pattern=r"^(right|straight|left|\d{1,6}-\d{1,6})$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 
@@ -51,7 +86,7 @@ class RunConfig(BaseModel):
         0, "run", "Seed of networks, exploration, replay sampling and episodes", ge=0, le=2**31 - 1
     )
     total_steps: int = _field(
-        100_000, "run", "Decisions (environment steps) to train for", ge=1, le=1_000_000_000
+        100_000, "run", "Decisions (environment steps) to train for", ge=1, le=MOST_STEPS
     )
     device: Literal["cpu", "cuda", "auto"] = _field(
         "cpu", "run", "Where networks live; `auto` takes a GPU if there is one"
@@ -68,8 +103,10 @@ class RunConfig(BaseModel):
         "town",
         "task",
         "Map of the simulator: `town`, `oval`, or a map the CARLA server has (Town01...)",
+        pattern=r"^\w+(/\w+)*$",
+        max_length=120,
     )
-    routes: list[str] = _field(
+    routes: list[Route] = _field(
         ["right"],
         "task",
         "Routes driven, one drawn per episode; `right`, `straight`, `left` in the generated town, or `FROM-TO` spawn point numbers",
@@ -79,9 +116,7 @@ class RunConfig(BaseModel):
         0, "task", "Traffic density: 0, 1, 2 = 20, 50, 100 vehicles, when `traffic` is on"
     )
     traffic: bool = _field(False, "task", "Whether other vehicles drive (Traffic Manager)")
-    weather: str = _field(
-        "ClearNoon", "task", "Weather preset of CARLA, by name", pattern=r"^[A-Za-z]+$"
-    )
+    weather: Weather = _field("ClearNoon", "task", "Weather preset of CARLA, by name")
     ticks_per_decision: int = _field(
         2, "task", "Simulator ticks of 0.05 s that one action is held; 2 is 10 Hz", ge=1, le=20
     )
@@ -190,13 +225,18 @@ class RunConfig(BaseModel):
     target_noise_clip: float = _field(0.5, "learner", "Clip of that noise", sb3=0.5, ge=0, le=2)
     twin_critics: bool = _field(True, "learner", "Clipped double Q; DDPG has one critic", sb3=True)
     learning_starts: int = _field(
-        1000, "learner", "Decisions explored before the first update", sb3=100, ge=0
+        1000, "learner", "Decisions explored before the first update", sb3=100, ge=0, le=MOST_STEPS
     )
     updates_per_step: float = _field(
         1.0, "learner", "Updates per decision; 0.5 is one every other decision", sb3=1, gt=0, le=64
     )
     buffer_size: int = _field(
-        200_000, "learner", "Transitions the replay buffer holds", sb3=1_000_000, ge=1
+        200_000,
+        "learner",
+        "Transitions the replay buffer holds",
+        sb3=1_000_000,
+        ge=1,
+        le=MOST_STEPS,
     )
     actor_max_grad_norm: float = _field(
         1.0, "learner", "Global-norm clip of the actor's gradient; 0 is off", ge=0
@@ -219,7 +259,7 @@ class RunConfig(BaseModel):
     noise_decay: float = _field(0.00025, "exploration", "Rate of that decay per decision", ge=0)
 
     evaluation_interval: int = _field(
-        5_000, "evaluation", "Decisions between evaluations; 0 is never", ge=0
+        5_000, "evaluation", "Decisions between evaluations; 0 is never", ge=0, le=MOST_STEPS
     )
     evaluation_episodes: int = _field(20, "evaluation", "Episodes of an evaluation", ge=1, le=1000)
     evaluation_screening: int = _field(
@@ -233,7 +273,9 @@ class RunConfig(BaseModel):
         10, "evaluation", "Episodes of the random policy measured at step 0", ge=0, le=1000
     )
 
-    checkpoint_interval: int = _field(25_000, "checkpoints", "Decisions between checkpoints", ge=1)
+    checkpoint_interval: int = _field(
+        25_000, "checkpoints", "Decisions between checkpoints", ge=1, le=MOST_STEPS
+    )
     checkpoints_kept: int = _field(
         5,
         "checkpoints",
@@ -254,6 +296,15 @@ class RunConfig(BaseModel):
         "Rules whose critical state halts the run after a checkpoint, besides those that always do",
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic takes true for 1: a tau of true is a slip, not a tau."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and kind is not bool:
+            raise ValueError(f"{str(value).lower()} is no value for it: give a number or a text")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _without_tricks(cls, values: Any) -> Any:
@@ -264,7 +315,7 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for problem in _contradictions(self):
+        for problem in contradictions(self):
             raise ValueError(problem)
         return self
 
@@ -297,46 +348,6 @@ class RunConfig(BaseModel):
 
 def _digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _contradictions(config: RunConfig) -> list[str]:
-    """Problems no single field shows, each beginning with the field at fault."""
-    found = []
-    if config.learning_starts >= config.total_steps:
-        found.append(
-            f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "
-            "lower it or lengthen the run"
-        )
-    if config.batch_size > config.buffer_size:
-        found.append(
-            f"batch_size ({config.batch_size}) exceeds buffer_size ({config.buffer_size}): lower it or enlarge the buffer"
-        )
-    if config.batch_size > max(1, config.learning_starts):
-        found.append(
-            f"batch_size ({config.batch_size}) exceeds learning_starts ({config.learning_starts}): "
-            "the first update would have too few transitions; raise learning_starts or lower batch_size"
-        )
-    if config.critic_input == "vector" and not config.uses_images:
-        found.append(
-            f"critic_input (vector) only differs from `same` with images: actor_input is {config.actor_input}"
-        )
-    if config.uses_images and not config.is_carla:
-        found.append(
-            f"actor_input ({config.actor_input}) needs the carla environment: {config.environment} has no camera"
-        )
-    if config.algorithm == "ddpg":
-        for name, off in DDPG_TRICKS.items():
-            if getattr(config, name) != off:
-                found.append(
-                    f"{name} ({getattr(config, name)}) is one of TD3's tricks: "
-                    f"leave it out or set {off} with ddpg, or choose td3"
-                )
-    if config.evaluation_screening > config.evaluation_episodes:
-        found.append(
-            f"evaluation_screening ({config.evaluation_screening}) exceeds evaluation_episodes "
-            f"({config.evaluation_episodes}): lower it"
-        )
-    return found
 
 
 def parse_config(preset: str, overrides: dict[str, Any] | None = None) -> RunConfig:

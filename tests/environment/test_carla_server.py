@@ -50,10 +50,8 @@ def test_spawn_points_name_routes_on_any_map(simulator: SimulatorAddress) -> Non
 @pytest.mark.parametrize(
     ("overrides", "remedy"),
     [
-        ({"routes": ["up"]}, "no route 'up': name one of right"),
         ({"routes": ["0-99999"]}, "has spawn points 0 to"),
         ({"town": "Atlantis"}, "no map 'Atlantis': choose"),
-        ({"weather": "Hail"}, "no preset 'Hail': choose one of ClearNight"),
     ],
 )
 def test_what_the_server_does_not_have_is_refused(

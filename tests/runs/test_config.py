@@ -1,13 +1,13 @@
 """RunConfig: presets are valid, wrong values are refused with field, value and remedy, hashes follow content."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidConfig
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig, Weather, parse_config
 from backend.runs.presets import PRESETS
 
 
@@ -76,6 +76,36 @@ def test_contradictions_are_refused_at_the_field_at_fault(
     field: str, overrides: dict[str, Any]
 ) -> None:
     assert list(problem("quickstart", **overrides)) == [field]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("weather", "Foo"),
+        ("routes", ["zzz"]),
+        ("routes", ["1-"]),
+        ("town", "../../etc/passwd"),
+        ("environment", "gymnasium:../x y"),
+        ("tau", True),
+        ("seed", False),
+        ("buffer_size", 10**14),
+        ("checkpoint_interval", 10**26),
+        ("evaluation_interval", 10**12),
+        ("total_steps", -1),
+        ("hidden_sizes", []),
+        ("hidden_sizes", [0]),
+    ],
+)
+def test_a_value_that_could_never_work_is_refused_at_its_field(field: str, value: Any) -> None:
+    assert [name.split(".")[0] for name in problem("quickstart", **{field: value})] == [field]
+
+
+def test_the_weathers_are_those_of_the_carla_client() -> None:
+    import carla
+
+    presets = carla.WeatherParameters
+    known = {name for name in dir(presets) if isinstance(getattr(presets, name), presets)}
+    assert set(get_args(Weather)) == known
 
 
 def test_several_wrong_fields_are_all_reported() -> None:

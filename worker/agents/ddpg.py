@@ -2,7 +2,8 @@
 
 from gymnasium import spaces
 
-from backend.runs.config import DDPG_TRICKS, RunConfig
+from backend.runs.config import RunConfig
+from backend.runs.contradictions import DDPG_TRICKS
 from worker.agents.td3 import TD3
 
 

@@ -1,0 +1,48 @@
+"""What no single field of a configuration shows: values that contradict each other. Pure."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backend.runs.config import RunConfig
+
+DDPG_TRICKS: dict[str, Any] = {"twin_critics": False, "policy_delay": 1, "target_policy_noise": 0.0}
+
+
+def contradictions(config: "RunConfig") -> list[str]:
+    """Problems no single field shows, each beginning with the field at fault."""
+    found = []
+    if config.learning_starts >= config.total_steps:
+        found.append(
+            f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "
+            "lower it or lengthen the run"
+        )
+    if config.batch_size > config.buffer_size:
+        found.append(
+            f"batch_size ({config.batch_size}) exceeds buffer_size ({config.buffer_size}): lower it or enlarge the buffer"
+        )
+    if config.batch_size > max(1, config.learning_starts):
+        found.append(
+            f"batch_size ({config.batch_size}) exceeds learning_starts ({config.learning_starts}): "
+            "the first update would have too few transitions; raise learning_starts or lower batch_size"
+        )
+    if config.critic_input == "vector" and not config.uses_images:
+        found.append(
+            f"critic_input (vector) only differs from `same` with images: actor_input is {config.actor_input}"
+        )
+    if config.uses_images and not config.is_carla:
+        found.append(
+            f"actor_input ({config.actor_input}) needs the carla environment: {config.environment} has no camera"
+        )
+    if config.algorithm == "ddpg":
+        for name, off in DDPG_TRICKS.items():
+            if getattr(config, name) != off:
+                found.append(
+                    f"{name} ({getattr(config, name)}) is one of TD3's tricks: "
+                    f"leave it out or set {off} with ddpg, or choose td3"
+                )
+    if config.evaluation_screening > config.evaluation_episodes:
+        found.append(
+            f"evaluation_screening ({config.evaluation_screening}) exceeds evaluation_episodes "
+            f"({config.evaluation_episodes}): lower it"
+        )
+    return found

@@ -1,0 +1,50 @@
+"""Before a run allocates anything: what this machine cannot carry is refused with the numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from backend.errors import InvalidConfig
+from backend.runs.config import parse_config
+from backend.runs.service import get_run
+from tests.training.conftest import MakeLab
+from worker.preflight import check_machine
+
+VECTOR = spaces.Dict({"vector": spaces.Box(-1, 1, (53,), np.float32)})
+FRAMES = spaces.Dict({**VECTOR.spaces, "image": spaces.Box(0, 255, (4, 84, 84), np.uint8)})
+
+
+def refusal(tmp_path: Path, space: spaces.Dict, **overrides: object) -> dict[str, str]:
+    with pytest.raises(InvalidConfig) as refused:
+        check_machine(parse_config("quickstart", overrides), space, 2, tmp_path)
+    return refused.value.fields
+
+
+def test_every_preset_fits_a_machine_with_room(tmp_path: Path) -> None:
+    for preset in ("quickstart", "vision-small"):
+        check_machine(parse_config(preset), FRAMES, 2, tmp_path)
+
+
+def test_a_buffer_larger_than_memory_is_refused_with_the_largest_that_fits(tmp_path: Path) -> None:
+    problem = refusal(tmp_path, VECTOR, buffer_size=1_000_000_000)["buffer_size"]
+    assert "GB of memory" in problem
+    fitting = int(problem.rsplit("to ", 1)[1].split(" at")[0].replace(",", ""))
+    assert 0 < fitting < 1_000_000_000
+
+
+def test_frames_that_fill_the_disk_are_refused(tmp_path: Path) -> None:
+    space = spaces.Dict({"image": FRAMES["image"], "command": spaces.Box(-1, 1, (1,))})
+    problem = refusal(tmp_path, space, buffer_size=200_000_000)["buffer_size"]
+    assert "GB can be had" in problem
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU")
+def test_a_gpu_that_is_not_there_fails_the_run_with_the_remedy(make_lab: MakeLab) -> None:
+    lab = make_lab(device="cuda")
+    with pytest.raises(InvalidConfig, match="choose cpu or auto"), lab.attempt():
+        pass
+    with lab.database.read() as session:
+        assert get_run(session, lab.run_id).state == "starting"
