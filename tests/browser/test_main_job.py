@@ -54,6 +54,9 @@ def test_a_run_is_started_watched_halted_and_rolled_back(
 
     drawn = wait_for_points(page, "return", 5)
     wait_for_points(page, "return", drawn)
+    page.locator("#chart-component-shares").scroll_into_view_if_needed()
+    shares = wait_for_points(page, "component-shares", 0, "share")
+    wait_for_points(page, "component-shares", shares, "share")
     expect(page.locator("#verdict .verdict-word")).to_have_text("GO")
     expect(page).to_have_title(re.compile("^GO · running · from the form$"))
     expect(page.locator("#favicon")).to_have_attribute("href", re.compile("go.svg$"))

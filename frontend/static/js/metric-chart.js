@@ -4,7 +4,11 @@ import { view } from "./view.js";
 
 const MARGIN = { l: 52, r: 8, t: 8, b: 26 };
 const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
+// New points are appended; from time to time the server sums up anew, so that an open chart does not grow
+// without end. Shares, counts and quarters are sums over several points: only the server can go on with them.
 const RELOAD_EVERY = 30_000;
+const RELOAD_SUMS_EVERY = 4_000;
+const SUMS = ["share", "count", "quarter"];
 // Roles of traces that stand for a line of their own, in legend and readout.
 const LINES = ["mean", "mark", "share", "count", "quarter", "compared"];
 const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
@@ -46,6 +50,7 @@ class MetricChart extends HTMLElement {
   #loadedAt = 0;
   #pending = null;
   #waiting = {};
+  #timer = 0;
   #off = new AbortController();
   #observer = null;
 
@@ -90,6 +95,8 @@ class MetricChart extends HTMLElement {
     this.#pending = new AbortController();
     this.#stale = false;
     this.#waiting = {};
+    clearTimeout(this.#timer);
+    this.#timer = 0;
     this.#loadedAt = performance.now();
     const address = new URL(this.getAttribute("src"), location);
     for (const [name, value] of view.query(Math.max(200, Math.round(this.plot.clientWidth)))) address.searchParams.set(name, value);
@@ -218,16 +225,24 @@ class MetricChart extends HTMLElement {
     for (const metric of metrics) {
       if (tails[metric]) this.#waiting[metric] = joined(this.#waiting[metric], tails[metric]);
     }
-    if (!this.plot.data) this.#stale = true;
+    this.reloadLater();
     this.flush();
   }
 
+  // A timer and not the next points: a run that ends sends no more, and its last ones must be drawn too.
+  reloadLater() {
+    if (this.#timer) return;
+    const sums = !this.plot.data || this.plot.data.some((trace) => SUMS.includes(trace.meta?.role));
+    const due = this.#loadedAt + (sums ? RELOAD_SUMS_EVERY : RELOAD_EVERY);
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.#stale = true;
+      if (this.#visible && !view.zoom) this.load();
+    }, Math.max(0, due - performance.now()));
+  }
+
   flush() {
-    if (!this.#visible) return;
-    if (!this.plot.data) { if (this.#stale && performance.now() - this.#loadedAt > 2000) this.load(); return; }
-    if (view.zoom || Object.keys(this.#waiting).length === 0) return;
-    // From time to time the server sums up anew, so that a chart left open does not grow without end.
-    if (performance.now() - this.#loadedAt > RELOAD_EVERY) { this.load(); return; }
+    if (!this.#visible || !this.plot.data || view.zoom) return;
     const waiting = this.#waiting;
     this.#waiting = {};
     const indices = [];
@@ -244,6 +259,7 @@ class MetricChart extends HTMLElement {
 
   disconnectedCallback() {
     this.#off.abort();
+    clearTimeout(this.#timer);
     this.#observer?.disconnect();
     if (this.plot.data) Plotly.purge(this.plot);
   }
