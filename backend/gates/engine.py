@@ -1,7 +1,7 @@
 """The rules of one run at work: points in, a judgement out, at every flush of the recorder."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from backend.gates.facts import facts_of_config
@@ -98,12 +98,17 @@ class GateEngine:
             verdict=self.judge.verdict,
             since_step=self.judge.since_step,
             sentence=self.judge.sentence(reached),
-            rules=self.judge.results(),
+            rules=tuple(self._with_action(result) for result in self.judge.results()),
             flips=tuple(flips),
             requests=tuple(self._requests(flips)),
             preset=self.judge.preset.name,
             preset_version=self.judge.preset.version,
         )
+
+    def _with_action(self, result: RuleResult) -> RuleResult:
+        """What the rule would really do on this run."""
+        halts = result.name in self._halt_on
+        return replace(result, action=RuleAction.HALT) if halts else result
 
     def _advance(self, before: int | None) -> Iterator[Flip]:
         for moment in self._timeline.take(before):

@@ -1,6 +1,7 @@
 """Every error as RFC 9457 problem JSON, or as a page when a browser asks."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -74,14 +75,16 @@ def _pitwall_error(request: Request, error: Exception) -> Response:
 
 def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = {
-        ".".join(str(part) for part in detail["loc"][1:]) or "body": (
-            f"{detail['msg']}, got {detail.get('input')!r}"
-        )
-        for detail in error.errors()
-    }
+    fields = dict(_field_problem(detail) for detail in error.errors())
     detail = "; ".join(f"{name}: {text}" for name, text in fields.items())
     return problem(request, 422, "Invalid request", detail, fields)
+
+
+def _field_problem(detail: Mapping[str, Any]) -> tuple[str, str]:
+    if detail["type"] == "json_invalid":
+        return "body", f"it is not JSON ({detail['ctx']['error']}): send a JSON object"
+    name = ".".join(str(part) for part in detail["loc"][1:]) or "body"
+    return name, f"{detail['msg']}, got {detail.get('input')!r}"
 
 
 def _http_error(request: Request, error: Exception) -> Response:

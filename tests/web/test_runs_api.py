@@ -54,14 +54,19 @@ def test_unknown_presets_keys_and_bodies_are_422_by_name(api: TestClient) -> Non
         ({"preset": "quickstart", "config": {"hidden_sizes": [0]}}, "hidden_sizes.0"),
         ({"preset": "quickstart", "confg": {}}, "confg"),
         ({"preset": 7}, "preset"),
-        ({"name": "x" * 121}, "name"),
+        ({"preset": "quickstart", "name": "x" * 121}, "name"),
+        ({}, "preset"),
+        ({"preset": "quickstart", "config": {"halt_on": ["nope"]}}, "halt_on"),
         ([], "body"),
     ]
     for body, field in cases:
         response = api.post("/api/v1/runs", json=body)
         assert response.status_code == 422, body
         assert field in response.json()["fields"], response.json()
-    assert api.post("/api/v1/runs", content=b"{").status_code == 422
+    headers = {"Content-Type": "application/json"}
+    torn = api.post("/api/v1/runs", content=b"{", headers=headers)
+    assert torn.status_code == 422
+    assert "send a JSON object" in torn.json()["fields"]["body"]
 
 
 def test_runs_are_listed_newest_first_and_narrowed_by_state(api: TestClient) -> None:

@@ -22,7 +22,7 @@ class NewRun(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field("", max_length=120)
-    preset: str = "quickstart"
+    preset: str
     config: dict[str, Any] = Field(default_factory=dict)
 
 
