@@ -1,10 +1,13 @@
 """What a run's configuration says of rules, checked before the run is made."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from backend.errors import InvalidConfig, NotFound
 from backend.gates.facts import facts_of_config
 from backend.gates.presets import load_preset
+from backend.rules.rule import RunFacts
 from backend.runs.config import RunConfig
 
 
@@ -14,16 +17,25 @@ def check_rules(session: Session, config: RunConfig) -> None:
     Raises:
         InvalidConfig: with the field at fault.
     """
+    check_choice(session, config.rules, config.halt_on, facts_of_config(config))
+
+
+def check_choice(session: Session, name: str, halt_on: Sequence[str], facts: RunFacts) -> None:
+    """The same for a run of any kind.
+
+    Raises:
+        InvalidConfig: with the field at fault.
+    """
     try:
-        preset = load_preset(session, config.rules)
+        preset = load_preset(session, name)
     except NotFound as error:
         raise InvalidConfig({"rules": str(error)}) from None
-    _, rules = preset.rules(facts_of_config(config))
+    _, rules = preset.rules(facts)
     known = [rule.name for rule in rules]
-    if unknown := [name for name in config.halt_on if name not in known]:
+    if unknown := [name for name in halt_on if name not in known]:
         raise InvalidConfig(
             {
-                "halt_on": f"'{unknown[0]}' is no rule of {config.rules}: "
+                "halt_on": f"'{unknown[0]}' is no rule of {preset.name}: "
                 f"choose from {', '.join(known)}"
             }
         )

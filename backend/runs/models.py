@@ -6,6 +6,9 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Base
+from backend.runs.states import Action, RunState
+
+STOPS = (Action.HALT, Action.CANCEL)
 
 
 class Run(Base):
@@ -52,6 +55,17 @@ class Run(Base):
     created_at: Mapped[float] = mapped_column(Float)
     started_at: Mapped[float | None] = mapped_column(Float, default=None)
     ended_at: Mapped[float | None] = mapped_column(Float, default=None)
+
+    @property
+    def is_native(self) -> bool:
+        """Pitwall's own trainer trains it: an imported log or a user's own trainer names its `source`."""
+        return "source" not in self.config
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What a person can do to it now: only a native run can be started again or told to save."""
+        legal = RunState(self.state).actions
+        return legal if self.is_native else tuple(a for a in legal if a in STOPS)
 
 
 class Segment(Base):

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from backend.database import Database
 from backend.errors import FencedOff
 from backend.runs.attempts import crashed
+from backend.runs.external import end_silent
 from backend.runs.models import Run
-from backend.runs.states import RunState
+from backend.runs.states import EXTERNAL, RunState
 from backend.workers.service import remove_silent_workers
 
 ACTIVE = [state for state in RunState if state.is_active]
@@ -19,7 +20,9 @@ log = logging.getLogger(__name__)
 
 def reap(session: Session, now: float, ttl: float, max_crashes: int) -> list[int]:
     """Treat attempts silent for longer than `ttl` as crashed; returns their runs."""
-    silent = select(Run.id, Run.token).where(Run.state.in_(ACTIVE), Run.heartbeat_at < now - ttl)
+    silent = select(Run.id, Run.token).where(
+        Run.state.in_(ACTIVE), Run.heartbeat_at < now - ttl, Run.preset != EXTERNAL
+    )
     reaped = []
     for run_id, token in session.execute(silent).all():
         try:
@@ -27,6 +30,7 @@ def reap(session: Session, now: float, ttl: float, max_crashes: int) -> list[int
         except FencedOff:
             continue
         reaped.append(run_id)
+    end_silent(session, now, ttl)
     remove_silent_workers(session, now - ttl)
     return reaped
 

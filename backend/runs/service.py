@@ -139,9 +139,8 @@ def lock_run(session: Session, run_id: int) -> Run:
 
 def _allowed(session: Session, run_id: int, action: Action) -> Run:
     run = lock_run(session, run_id)
-    legal = RunState(run.state).actions
-    if action not in legal:
-        choice = ", ".join(legal) or "nothing"
+    if action not in run.actions:
+        choice = ", ".join(run.actions) or "nothing"
         raise IllegalTransition(
             f"run {run_id} is {run.state}, it cannot {action} now: possible is {choice}"
         )

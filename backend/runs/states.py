@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+# Preset of the runs of users' own trainers: no worker claims, reaps or restarts them.
+EXTERNAL = "external"
+
 
 class RunState(StrEnum):
     """Where a run stands."""

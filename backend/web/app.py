@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from backend.database import Database
+from backend.gates.live import LiveJudges
 from backend.runs.dispatcher import Dispatcher
 from backend.settings import Settings
 from backend.web import api, errors, pages, statics
@@ -33,6 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.tickets = Tickets(access_token(settings))
     app.state.tail = Tail(app.state.database, settings.snapshots_folder)
     app.state.plotly = PlotlyScript()
+    app.state.judges = LiveJudges()
     app.state.dispatcher = Dispatcher(app.state.database, settings, _publisher(settings))
     app.state.wakes = [app.state.tail.wake, app.state.dispatcher.wake]
     errors.install(app)

@@ -37,7 +37,7 @@ class RunView:
         """Legal actions; while a stop is under way there is nothing more to ask."""
         if self.state.is_active and self.run.desired != "run":
             return ()
-        return self.state.actions
+        return self.run.actions
 
     @property
     def is_live(self) -> bool:

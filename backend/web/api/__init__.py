@@ -7,6 +7,7 @@ from backend.web.api import (
     checkpoints,
     compare,
     events,
+    external,
     gates,
     health,
     metrics,
@@ -17,5 +18,16 @@ from backend.web.api import (
 
 router = APIRouter()
 router.include_router(health.router)
-for module in (runs, checkpoints, metrics, snapshots, compare, gates, events, workers, stream):
+for module in (
+    runs,
+    external,
+    checkpoints,
+    metrics,
+    snapshots,
+    compare,
+    gates,
+    events,
+    workers,
+    stream,
+):
     router.include_router(module.router, prefix="/api/v1")
