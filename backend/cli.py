@@ -60,7 +60,7 @@ def up(
     from backend.embedded.stack import run_stack
 
     settings = _settings(data, port=port)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def announce(url: str, token: str, link: str) -> None:
         if as_json:
@@ -82,7 +82,7 @@ def migrate(data: Data = None) -> None:
     import migrations
 
     settings = _settings(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     migrations.upgrade(settings.resolved_database_url)
 
 
@@ -132,7 +132,7 @@ def train(
     overrides |= {k: v for k, v in {"total_steps": steps, "seed": seed}.items() if v is not None}
     config = parse_config(preset, overrides)
     settings = _settings(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     migrations.upgrade(settings.resolved_database_url)
     began = time.monotonic()
     run = train_in_foreground(settings, name, preset, config, _reporter(to_stderr=as_json))
@@ -289,7 +289,7 @@ def import_(
     from backend.tensorboard.commands import import_log
 
     settings = _settings(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     migrations.upgrade(settings.resolved_database_url)
     import_log(_database(settings), folder, name, learning_starts, as_json)
 
@@ -330,10 +330,10 @@ def _database(settings: Settings) -> "Database":
 
 def _run_id(session: "Session", named: str) -> int:
     """The run with this number, or else the newest of this name."""
-    from backend.runs.service import list_runs
+    from backend.runs.service import get_run, list_runs
 
     if named.isdigit():
-        return int(named)
+        return get_run(session, int(named)).id
     found = next((run.id for run in list_runs(session) if run.name == named), None)
     if found is None:
         raise NotFound(f"there is no run '{named}': `pitwall runs` lists them")

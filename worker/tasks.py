@@ -14,7 +14,7 @@ from backend.errors import NotFound, PitwallError
 from backend.runs import attempts
 from backend.runs.attempts import Claim
 from backend.runs.models import Run
-from backend.runs.service import get_run, note_waiting
+from backend.runs.service import get_run, interrupted_on, note_waiting
 from backend.runs.states import Desired, RunState
 from backend.settings import Settings
 from worker.probe import free_port
@@ -97,14 +97,15 @@ def claim_run(bench: Bench, run_id: int) -> Claim | None:
 
 
 def _is_claimable(bench: Bench, run_id: int) -> bool:
-    """A stale hint must not start a simulator."""
+    """A stale hint must not start a simulator, nor a new run take the slot of one that crashed."""
     try:
         with bench.database.read() as session:
             run: Run = get_run(session, run_id)
+            return (
+                run.state == RunState.QUEUED
+                and run.desired == Desired.RUN
+                and run.not_before <= time.time()
+                and not (run.attempt == 0 and interrupted_on(session, bench.name))
+            )
     except NotFound:
         return False
-    return (
-        run.state == RunState.QUEUED
-        and run.desired == Desired.RUN
-        and run.not_before <= time.time()
-    )

@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 
 def claimable(session: Session, now: float) -> list[int]:
-    """Runs a worker may claim now, the longest waiting first."""
+    """Runs a worker may claim now: those that were under way before, then the longest waiting."""
     query = select(Run.id).where(
         Run.state == RunState.QUEUED, Run.desired == Desired.RUN, Run.not_before <= now
     )
-    return list(session.scalars(query.order_by(Run.id)))
+    return list(session.scalars(query.order_by(Run.attempt == 0, Run.id)))
 
 
 class Hints:

@@ -13,6 +13,9 @@ from backend.runs.events import Level, add_event
 from backend.runs.models import Command, Run, Segment
 from backend.runs.states import Action, CommandKind, CommandState, Desired, RunState
 
+# PostgreSQL's INTEGER; a larger number names nothing.
+LARGEST_ID = 2**31 - 1
+
 
 def create_run(
     session: Session, name: str, preset: str, config: RunConfig, now: float, group: str = ""
@@ -43,7 +46,7 @@ def get_run(session: Session, run_id: int) -> Run:
     Raises:
         NotFound
     """
-    run = session.get(Run, run_id, populate_existing=True)
+    run = session.get(Run, run_id, populate_existing=True) if run_id <= LARGEST_ID else None
     if run is None:
         raise NotFound(f"there is no run {run_id}")
     return run
@@ -63,6 +66,20 @@ def list_segments(session: Session, run_id: int) -> Sequence[Segment]:
     """The run's segments in the order they were opened."""
     query = select(Segment).where(Segment.run_id == run_id).order_by(Segment.number)
     return session.scalars(query).all()
+
+
+def interrupted_on(session: Session, worker: str) -> bool:
+    """Whether a run that crashed or was rolled back on this worker waits to go on there.
+
+    Its slot is kept for it through its back-off: days of training do not queue behind a new run.
+    """
+    query = select(Run.id).where(
+        Run.state == RunState.QUEUED,
+        Run.desired == Desired.RUN,
+        Run.worker == worker,
+        Run.attempt > 0,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def list_commands(session: Session, run_id: int, limit: int = 50) -> Sequence[Command]:
