@@ -186,6 +186,7 @@ class ScriptedTrainer:
         parts = {f"episode/{name}": total * s for name, s in zip(COMPONENTS, shares, strict=True)}
         return {
             "episode/return": sum(parts.values()),
+            **{f"{name}_percent": percent for name, percent in _percents(parts).items()},
             "episode/length": EPISODE,
             "episode/success": float(self._level() > 0.8),
             "episode/route_percent": min(100.0, 105 * self._level()),
@@ -298,3 +299,9 @@ class ScriptedWorker:
         interval = trainer.config.checkpoint_interval
         if trainer.step // interval > before // interval:
             trainer.save("interval", now)
+
+
+def _percents(parts: dict[str, float]) -> dict[str, float]:
+    """Each part's share of their absolute sum, in per cent."""
+    whole = sum(abs(part) for part in parts.values()) or 1.0
+    return {name: 100 * abs(part) / whole for name, part in parts.items()}
