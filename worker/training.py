@@ -97,22 +97,29 @@ class Training:
         self._saved_step = progress.step - ALERT_INTERVAL
 
     def run(self) -> End:
-        """Train until the plan is done or a stop is obeyed."""
+        """Train until the plan is done or a stop is obeyed.
+
+        Raises:
+            SimulatorLost: after a checkpoint; the next attempt goes on from this step.
+        """
+        try:
+            return self._train()
+        except NonFinite as error:
+            return self._diverged(error)
+        except SimulatorLost as error:
+            self._rescue(error)
+            raise
+
+    def _train(self) -> End:
         while self.progress.step < self.config.total_steps:
             if end := self._obey():
                 return end
-            try:
-                if self.progress.episode is None:
-                    self._between_episodes()
-                    continue
-                self._act()
-                self._learn()
-                self._report()
-            except NonFinite as error:
-                return self._diverged(error)
-            except SimulatorLost as error:
-                self._rescue(error)
-                raise
+            if self.progress.episode is None:
+                self._between_episodes()
+                continue
+            self._act()
+            self._learn()
+            self._report()
         return self._obey() or self._finish()
 
     def _obey(self) -> End | None:
@@ -224,7 +231,7 @@ class Training:
     def _measure_reference(self) -> None:
         """Returns of the exploring policy before anything is learnt: the line every learner must leave."""
         config = self.config
-        for number in range(config.random_reference_episodes):
+        for number in range(self.progress.references, config.random_reference_episodes):
             if self.commands.stop_requested:
                 return
             self._activity(f"random reference {number + 1}/{config.random_reference_episodes}")
@@ -236,6 +243,7 @@ class Training:
                 *_, terminated, truncated, info = self.env.step(explorer.explore())
                 over = terminated or truncated
             self.journal.log({"evaluation/random_return": info["episode"]["return"]}, 0, number)
+            self.progress.references += 1
 
     def _evaluate(self) -> Evaluation | None:
         """Drive without noise in the same world; None if a stop broke it off."""
@@ -293,9 +301,10 @@ class Training:
         except CheckpointError as error:
             self.journal.event(Level.CRITICAL, "checkpoint", str(error))
             return False
+        finally:
+            self._activity(DRIVING)
         self._saved_step = self.progress.step
         self.journal.checkpoint(kind, files, self.progress, self.agent.updates, evaluation)
-        self._activity(DRIVING)
         return True
 
     def _diverged(self, error: NonFinite) -> End:

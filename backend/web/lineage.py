@@ -3,18 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.checkpoints.models import Checkpoint
 from backend.checkpoints.service import list_checkpoints
 from backend.runs.models import Run, Segment
-
-
-def segments_of(session: Session, run_id: int) -> Sequence[Segment]:
-    """Every segment of the run, in the order they were opened."""
-    query = select(Segment).where(Segment.run_id == run_id).order_by(Segment.number)
-    return session.scalars(query).all()
+from backend.runs.service import list_segments
 
 
 def current_lineage(segments: Sequence[Segment], segment_id: int | None) -> list[Segment]:
@@ -39,7 +33,7 @@ class LeftBehind:
 
 def left_behind(session: Session, run: Run, checkpoint: Checkpoint) -> LeftBehind:
     """Steps, episodes and checkpoints of the current lineage after the chosen checkpoint."""
-    lineage = {s.id for s in current_lineage(segments_of(session, run.id), run.segment_id)}
+    lineage = {s.id for s in current_lineage(list_segments(session, run.id), run.segment_id)}
     later = [
         other
         for other in list_checkpoints(session, run.id)

@@ -16,12 +16,12 @@ from backend.metrics.store import latest
 from backend.runs.commands import open_commands
 from backend.runs.events import list_events
 from backend.runs.models import Run
-from backend.runs.service import get_run, list_runs
+from backend.runs.service import get_run, list_runs, list_segments
 from backend.runs.states import RunState
 from backend.web.episodes import last_episodes
 from backend.web.forms import text
 from backend.web.judgements import worst_first
-from backend.web.lineage import current_lineage, segments_of
+from backend.web.lineage import current_lineage
 from backend.web.sight import read_sight
 from backend.web.sparklines import sparklines
 from backend.web.templates import fragment
@@ -138,7 +138,7 @@ def read_run(session: Session, query: Query, now: float) -> Context:
     run = get_run(session, int(query["run"]))
     current = gates.current(session, run.id, now)
     rules = worst_first(current.rules)
-    segments = segments_of(session, run.id)
+    segments = list_segments(session, run.id)
     lineage = current_lineage(segments, run.segment_id)
     return {
         "view": RunView(run, now),
@@ -186,7 +186,7 @@ def _observed(session: Session, run: Run) -> dict[str, str]:
 
 
 def _segment_numbers(session: Session, run: Run) -> dict[int, int]:
-    return {segment.id: segment.number for segment in segments_of(session, run.id)}
+    return {segment.id: segment.number for segment in list_segments(session, run.id)}
 
 
 _HEAD = {

@@ -215,6 +215,7 @@ def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(
         training.saver._folder = lab.settings.data / "not-a-folder"
         training.saver._folder.write_text("a file where a folder should be")
         assert training.run().outcome is Outcome.FINISHED
+        assert training.journal.activity == "driving"
     assert kinds(lab) == []
     with lab.database.read() as session:
         messages = [e.message for e in list_events(session, lab.run_id) if e.level == "critical"]

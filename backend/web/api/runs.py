@@ -12,7 +12,6 @@ from backend.runs.models import Run, Segment
 from backend.runs.states import RunState
 from backend.web.api.schemas import CommandOut, NewRun, Rollback, RunDetail, RunOut, SegmentOut
 from backend.web.context import Now, Reading, Writing
-from backend.web.lineage import segments_of
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 RunId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -58,7 +57,9 @@ def read(run_id: RunId, session: Reading, now: Now) -> RunDetail:
 @router.get("/{run_id}/segments")
 def read_segments(run_id: RunId, session: Reading) -> list[SegmentOut]:
     service.get_run(session, run_id)
-    return [SegmentOut.model_validate(segment) for segment in segments_of(session, run_id)]
+    return [
+        SegmentOut.model_validate(segment) for segment in service.list_segments(session, run_id)
+    ]
 
 
 @router.get("/{run_id}/commands")
