@@ -9,7 +9,7 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -64,6 +64,8 @@ class Channel:
     scene: Scene
     epoch: str = field(default_factory=lambda: secrets.token_hex(4))
     listeners: set["asyncio.Queue[Item | None]"] = field(default_factory=set)
+    # Those who listen and those who are about to, while the first reading is under way.
+    visitors: int = 0
     shown: dict[str, str] = field(default_factory=dict)
     backlog: deque[Item] = field(default_factory=lambda: deque(maxlen=BACKLOG))
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -142,14 +144,15 @@ class Tail:
                     queue.get_nowait()
                 queue.put_nowait(None)
 
-    async def listen(self, topic: Topic, last_id: str | None) -> AsyncIterator[ServerSentEvent]:
+    async def listen(self, topic: Topic, last_id: str | None) -> AsyncGenerator[ServerSentEvent]:
         """Everything now, then what changes; ends after `LIFETIME` or with the process."""
         channel = self._channels.setdefault(topic, Channel(topic, _scene(topic)))
+        channel.visitors += 1
         queue: asyncio.Queue[Item | None] = asyncio.Queue(QUEUE)
-        if not channel.looked:
-            await self._look(channel)
-        channel.listeners.add(queue)
         try:
+            if not channel.looked:
+                await self._look(channel)
+            channel.listeners.add(queue)
             for item in self._greeting(channel, last_id):
                 yield _sent(channel, item)
             async with asyncio.timeout(LIFETIME):
@@ -159,7 +162,8 @@ class Tail:
             return
         finally:
             channel.listeners.discard(queue)
-            if not channel.listeners:
+            channel.visitors -= 1
+            if not channel.visitors:
                 self._channels.pop(topic, None)
 
     def _greeting(self, channel: Channel, last_id: str | None) -> list[Item]:

@@ -1,5 +1,6 @@
 """The live stream, from the real server process: what comes, when, and after a loss."""
 
+import asyncio
 import signal
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from backend.database import Database
 from backend.runs.attempts import requeue
 from backend.runs.service import request_halt
 from backend.runs.service import request_rollback as roll_back
+from backend.web.stream import Tail, Topic
 from tests.web.scripted import ScriptedTrainer, claimed_run
 from tests.web.server import ServerProcess, stream, until
 
@@ -72,6 +74,29 @@ def test_only_what_changed_is_sent_again_and_a_beat_when_nothing_did(
         assert "halting" in changed["run-head"]
         assert "verdict" not in changed
         assert "rules" not in changed
+
+
+@on_sqlite
+def test_one_who_leaves_while_another_arrives_does_not_end_the_others_stream(
+    trainer: ScriptedTrainer, database: Database, tmp_path: Path
+) -> None:
+    topic = Topic("charts", trainer.run_id)
+
+    async def greeted_and_gone(tail: Tail) -> None:
+        stream = tail.listen(topic, None)
+        await anext(stream)
+        await stream.aclose()
+
+    async def stays() -> None:
+        async with Tail(database, tmp_path) as tail:
+            for _ in range(20):
+                stream = tail.listen(topic, None)
+                await asyncio.gather(greeted_and_gone(tail), anext(stream))
+                tail.wake()
+                await asyncio.wait_for(anext(stream), 20)
+                await stream.aclose()
+
+    asyncio.run(stays())
 
 
 @on_sqlite

@@ -1,0 +1,80 @@
+"""Commands that judge stored runs and report on them."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli.options import Data, Json, app, find_run, open_database, settings_from
+
+
+@app.command()
+def verdict(
+    run: Annotated[str, typer.Argument(help="Number or name of a run")],
+    preset: Annotated[
+        str | None,
+        typer.Option(help="behavioural, founding, or a saved preset; default the run's own"),
+    ] = None,
+    at: Annotated[int | None, typer.Option(help="Judge as of this step")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a stored run by the rules the worker judges with."""
+    from backend.gates.stored import verdict_document
+
+    with open_database(settings_from(data)).read() as session:
+        judged = verdict_document(session, find_run(session, run), preset, at)
+    if as_json:
+        typer.echo(json.dumps(judged))
+        return
+    typer.echo(f"{judged['verdict'].upper()} at step {judged['step']:,}: {judged['sentence']}")
+    for rule in judged["rules"]:
+        typer.echo(f"  {rule['state']:<9} {rule['name']:<28} {rule['reason']}")
+
+
+@app.command()
+def backtest(
+    selected: Annotated[list[str], typer.Argument(metavar="RUN...", help="Numbers or names")],
+    preset: Annotated[str, typer.Option(help="Preset to try")] = "behavioural",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show where each rule of a preset would have fired, and how many steps it would have saved."""
+    from backend.gates.stored import backtest as backtest_runs
+
+    with open_database(settings_from(data)).read() as session:
+        tested = backtest_runs(session, [find_run(session, run) for run in selected], preset)
+    if as_json:
+        typer.echo(json.dumps(tested))
+        return
+    for found in tested["runs"]:
+        typer.echo(f"{found['run']['name']}: {found['verdict']}, last step {found['last_step']:,}")
+        for name, rule in found["rules"].items():
+            fired = [f"{level} {rule[level]:,}" for level in ("warning", "critical") if rule[level]]
+            saved = f", saves {rule['steps_saved']:,}" if rule["steps_saved"] else ""
+            typer.echo(f"  {name:<28} {', '.join(fired) or '-'}{saved}")
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="Number or name of a run")],
+    form: Annotated[str, typer.Option("--format", help="md, html, tex or json")] = "md",
+    out: Annotated[Path | None, typer.Option(help="File to write; default standard output")] = None,
+    preset: Annotated[str | None, typer.Option(help="Rules to judge by; default the run's")] = None,
+    data: Data = None,
+) -> None:
+    """Write a report in which every figure names its metric, window and estimator."""
+    from backend.reports.export import evidence_of, report_document
+    from backend.reports.export import export as export_report
+
+    with open_database(settings_from(data)).read() as session:
+        evidence = evidence_of(session, find_run(session, run), preset)
+    text = (
+        json.dumps(report_document(evidence)) if form == "json" else export_report(evidence, form)
+    )
+    if out is None:
+        typer.echo(text)
+    else:
+        out.write_text(text)
+        typer.echo(f"wrote {out}")

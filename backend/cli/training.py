@@ -1,0 +1,109 @@
+"""Commands that train and drive in the foreground, list runs, and examine a CARLA server."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli.options import (
+    Data,
+    Json,
+    app,
+    become,
+    open_database,
+    parse_assignments,
+    ready_settings,
+    settings_from,
+)
+from backend.cli.progress import progress_line, progress_reporter, run_document
+from backend.settings import Settings
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Option(help="quickstart, vision-small or paper")],
+    steps: Annotated[int | None, typer.Option(help="Decisions to train for")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, a key of the configuration")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the run")] = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Train one run here in the foreground; Ctrl-C halts it after a checkpoint."""
+    from backend.runs.config import parse_config
+    from worker.foreground import train_in_foreground
+
+    overrides = parse_assignments(assignments or [])
+    overrides |= {k: v for k, v in {"total_steps": steps, "seed": seed}.items() if v is not None}
+    config = parse_config(preset, overrides)
+    settings = ready_settings(data)
+    began = time.monotonic()
+    run = train_in_foreground(settings, name, preset, config, progress_reporter(to_stderr=as_json))
+    if as_json:
+        result = {**run_document(run), "seconds": round(time.monotonic() - began, 3)}
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo(f"{run.name} (run {run.id}): {run.state}, {run.state_reason}")
+    raise typer.Exit(1 if run.state == "failed" else 0)
+
+
+@app.command()
+def runs(data: Data = None, as_json: Json = False) -> None:
+    """List the runs of a data folder."""
+    from backend.runs.service import list_runs
+
+    with open_database(settings_from(data)).read() as session:
+        found = list_runs(session)
+    if as_json:
+        typer.echo(json.dumps([run_document(run) for run in found]))
+        return
+    for run in found:
+        typer.echo(f"{run.id:>5}  {run.name:<24} {run.verdict:<15} {progress_line(run)}")
+
+
+@app.command()
+def evaluate(
+    policy: Annotated[str, typer.Option(help="pid-pursuit, random, or a checkpoint's folder")],
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes driven")] = 20,
+    preset: Annotated[
+        str, typer.Option(help="Task of a policy without a checkpoint")
+    ] = "quickstart",
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, a key of the configuration")
+    ] = None,
+    carla: Annotated[
+        str | None, typer.Option(help="CARLA server as HOST:PORT; else an embedded one")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Drive a policy without noise over the episodes every evaluation uses."""
+    from backend.runs.config import parse_config
+    from worker.trial import PID_PURSUIT, RANDOM, config_of_checkpoint, evaluate_policy
+
+    overrides = parse_assignments(assignments or [])
+    if policy in (PID_PURSUIT, RANDOM):
+        config = parse_config(preset, overrides)
+    else:
+        trained = config_of_checkpoint(Path(policy)).model_dump(mode="json")
+        config = parse_config(preset, {**trained, **overrides})
+    result = evaluate_policy(settings_from(data, carla=carla), policy, config, episodes)
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        for name, value in result.items():
+            if name != "records":
+                typer.echo(f"{name:<20} {value}")
+
+
+@app.command()
+def doctor(
+    carla: Annotated[str, typer.Option(help="CARLA server as HOST:PORT")],
+    as_json: Json = False,
+) -> None:
+    """Check what a CARLA server can do, against everything Pitwall needs of one."""
+    become("worker.conformance", Settings(), carla, *(["--json"] if as_json else []))
