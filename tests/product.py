@@ -36,7 +36,7 @@ class Up:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            _, problem = self.process.communicate(timeout=30)
+            _, problem = self.process.communicate(timeout=60)
             pytest.fail(f"pitwall up did not start: {problem}")
         first = json.loads(line)
         self.url, self.token = first["url"], first["token"]
@@ -72,14 +72,14 @@ class Up:
                 "Content-Type": "application/json",
             },
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def run(self, run_id: int) -> dict[str, Any]:
         found: dict[str, Any] = self.call(f"/api/v1/runs/{run_id}")
         return found
 
-    def until(self, run_id: int, seconds: float = 60, **wanted: object) -> dict[str, Any]:
+    def until(self, run_id: int, seconds: float = 180, **wanted: object) -> dict[str, Any]:
         """The run once these of its fields are as wanted; `step` is a least number."""
         give_up = time.monotonic() + seconds
         while True:

@@ -26,7 +26,7 @@ ARGUMENTS = (
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("google-chrome")
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
@@ -64,7 +64,7 @@ def worker(stored: Database) -> Iterator[ScriptedWorker]:
 def page(chromium: Browser, server: ServerProcess) -> Iterator[Page]:
     """A signed-in page; anything it asks of another host, and any fault in a script, fails the test."""
     context = chromium.new_context(base_url=server.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     outside: list[str] = []
     faults: list[str] = []

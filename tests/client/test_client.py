@@ -91,17 +91,6 @@ def test_what_cannot_be_stored_is_left_out_and_counted(pitwall: Pitwall, stored:
         assert store.read_points(session, run.id, "my/loss").step.tolist() == [5, 6]
 
 
-def test_logging_blocks_for_microseconds(pitwall: Pitwall) -> None:
-    values = {f"my/{index}": float(index) for index in range(40)}
-    taken = []
-    with pitwall.run("mine") as run:
-        for step in range(1000):
-            begun = time.perf_counter()
-            run.log(values, step=step)
-            taken.append(time.perf_counter() - begun)
-    assert sorted(taken)[500] < 20e-6
-
-
 def test_a_summary_writer_is_a_run(pitwall: Pitwall, api: httpx.Client, stored: Database) -> None:
     with SummaryWriter(run=pitwall.run("tb"), per_episode={"train/episode_reward"}) as writer:
         for step in range(100):

@@ -63,7 +63,7 @@ class Services:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def answers(self) -> bool:
@@ -93,14 +93,14 @@ def services(postgresql_url: str, broker: Broker, tmp_path: Path) -> Iterator[Se
     for process in reversed(found.running):
         process.terminate()
     for process in reversed(found.running):
-        process.wait(timeout=60)
+        process.wait(timeout=120)
     with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("DROP DATABASE services WITH (FORCE)")
     server.close()
 
 
 def test_the_composed_services_start_halt_and_resume_a_run(services: Services) -> None:
-    assert services.start("migrate").wait(timeout=60) == 0
+    assert services.start("migrate").wait(timeout=120) == 0
     services.start("simulator")
     services.start("api")
     services.start("worker")

@@ -88,26 +88,27 @@ def test_a_reset_or_an_evaluation_is_no_stall() -> None:
     assert engine.evaluate(10, now=280.0).requests == ()
 
 
+def quickest_flush(engine: GateEngine, script: Script) -> float:
+    """Processor seconds of the least disturbed of a hundred flushes."""
+    sample = healthy_samples(1)[0]
+    taken = []
+    for _ in range(100):
+        script.points.clear()
+        script.episodes([120.0]).log(script.step, sample)
+        started = time.process_time()
+        engine.observe(script.points)
+        engine.evaluate(script.step + 1)
+        taken.append(time.process_time() - started)
+    return min(taken)
+
+
 def test_the_cost_of_a_flush_does_not_grow_with_the_run() -> None:
     engine = GateEngine(FACTS)
     script = explored().episodes([120.0] * 4_000)
     engine.warm_up(script.samples(healthy_samples(2_000)).points)
-    sample = healthy_samples(1)[0]
     late = Script(step=script.step, episode=script.episode)
-    started = time.perf_counter()
-    for _ in range(100):
-        late.points.clear()
-        late.episodes([120.0]).log(late.step, sample)
-        engine.observe(late.points)
-        engine.evaluate(late.step + 1)
-    per_flush = (time.perf_counter() - started) / 100
+    per_flush = quickest_flush(engine, late)
     fresh = GateEngine(FACTS)
     early = explored()
     fresh.warm_up(early.points)
-    started = time.perf_counter()
-    for _ in range(100):
-        early.points.clear()
-        early.episodes([120.0]).log(early.step, sample)
-        fresh.observe(early.points)
-        fresh.evaluate(early.step + 1)
-    assert per_flush < 5 * (time.perf_counter() - started) / 100
+    assert per_flush < 5 * quickest_flush(fresh, early)

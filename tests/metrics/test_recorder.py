@@ -295,18 +295,3 @@ def test_a_damaged_spool_file_is_set_aside(tmp_path: Path) -> None:
     reopened = Spool(tmp_path / "spool", 1000)
     assert [batch.number for batch in reopened.batches()] == [2]
     assert damaged.with_suffix(".damaged").exists()
-
-
-def test_an_append_of_forty_metrics_takes_microseconds(
-    database: Database, run: tuple[int, int], tmp_path: Path
-) -> None:
-    recorder = Recorder(database, run[1], tmp_path / "spool", nothing)
-    taken = []
-    for step in range(3000):
-        values = {f"m/{i}": step * 1.0 for i in range(40)}
-        began = time.perf_counter()
-        recorder.add(values, step, 0)
-        taken.append(time.perf_counter() - began)
-    recorder.close(timeout=30)
-
-    assert sorted(taken)[len(taken) * 95 // 100] < 200e-6

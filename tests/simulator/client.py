@@ -82,7 +82,7 @@ class Alarm(threading.Thread):
 
 
 def receive(messages: Any, frame: int) -> Any:
-    while (message := messages.get(timeout=20.0)).frame < frame:
+    while (message := messages.get(timeout=60.0)).frame < frame:
         continue
     return message
 
@@ -157,7 +157,7 @@ def contacts(session: Session) -> dict[str, Any]:
     car.apply_control(carla.VehicleControl(throttle=1.0))
     session.tick(60)
     time.sleep(0.3)
-    first = events.get(timeout=5.0)
+    first = events.get(timeout=60.0)
     house = session.world.get_level_bbs(carla.CityObjectLabel.Buildings)[0]
     start = house.location.x - house.extent.x - 10.0
     place = carla.Transform(carla.Location(start, house.location.y, 0.0))
@@ -165,7 +165,7 @@ def contacts(session: Session) -> dict[str, Any]:
     while not events.empty():
         events.get()
     session.tick(100)
-    second = events.get(timeout=5.0)
+    second = events.get(timeout=60.0)
     return {
         "car": first.other_actor.type_id,
         "impulse": first.normal_impulse.x,
@@ -202,7 +202,7 @@ def senses(session: Session) -> dict[str, Any]:
         "longitude": [place.longitude, expected.longitude],
         "lidar": [len(points), float(np.linalg.norm(points[:, :3], axis=1).max())],
         "obstacle": [obstacle.other_actor.type_id, obstacle.distance],
-        "crossed": [str(mark.type) for mark in lines.get(timeout=5.0).crossed_lane_markings],
+        "crossed": [str(mark.type) for mark in lines.get(timeout=60.0).crossed_lane_markings],
     }
 
 

@@ -76,7 +76,7 @@ class RawClient:
     """Speaks the RPC by hand, for requests the real client would never send."""
 
     def __init__(self, port: int) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", port), timeout=10.0)
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=60.0)
         self._unpacker = msgpack.Unpacker(raw=False)
         self._number = 0
 

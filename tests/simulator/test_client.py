@@ -126,5 +126,5 @@ def test_an_owned_server_ends_with_its_parents_pipe() -> None:
     with server_process() as server:
         assert server.process.stdin is not None
         server.process.stdin.close()
-        assert server.process.wait(timeout=10.0) == 0
+        assert server.process.wait(timeout=60.0) == 0
         server.process.stdin = None

@@ -76,7 +76,7 @@ def test_a_batch_answers_each_command_for_itself(raw: RawClient) -> None:
 def test_what_is_no_request_at_all_ends_only_its_own_connection(
     server: ServerProcess, raw: RawClient, garbage: bytes
 ) -> None:
-    stranger = socket.create_connection(("127.0.0.1", server.port), timeout=10.0)
+    stranger = socket.create_connection(("127.0.0.1", server.port), timeout=60.0)
     stranger.sendall(garbage)
     assert stranger.recv(1024) == b""
     stranger.close()
@@ -99,7 +99,7 @@ def subscribe(port: int, stream: int, receive_buffer: int = 0) -> socket.socket:
     connection = socket.socket()
     if receive_buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    connection.settimeout(10.0)
+    connection.settimeout(60.0)
     connection.connect(("127.0.0.1", port + 1))
     connection.sendall(struct.pack("<I", stream))
     return connection

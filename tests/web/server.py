@@ -55,13 +55,13 @@ class ServerProcess:
         traceback: TracebackType | None,
     ) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
     def client(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=10)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def trainer(mode: str) -> Callable[[Claim], list[str]]:
     return command
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Waits for a fact about other processes."""
     give_up = time.monotonic() + seconds
     while not condition():

@@ -52,7 +52,7 @@ def start_worker(settings: Settings) -> Iterator[Start]:
         process.terminate()
     for process in started:
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -85,7 +85,7 @@ def test_a_queued_run_is_taken_halted_resumed_and_drained(
     until(lambda: run_now(run_id).state == RunState.RUNNING)
     assert run_now(run_id).attempt == 2
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     run = run_now(run_id)
     assert (run.state, run.restart_reason, run.crashes) == (RunState.QUEUED, "drain", 0)
     assert halted_at > 0

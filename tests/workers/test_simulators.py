@@ -108,7 +108,7 @@ def test_closing_leaves_no_server(database: Database, simulators: EmbeddedSimula
 def test_a_server_ends_with_its_owner(server: Server) -> None:
     assert server.process.stdin is not None
     server.process.stdin.close()
-    assert server.process.wait(timeout=5) is not None
+    assert server.process.wait(timeout=60) is not None
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_one_that_does_not_come_up_is_an_error_that_names_the_log(
     began = time.monotonic()
     with pytest.raises(SimulatorStartFailed, match=f"{fate}.*s.log"):
         start_server([sys.executable, "-c", code], log, limit=1.0)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_a_real_server_is_listed_while_it_answers(database: Database, server: Server) -> None:
