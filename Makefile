@@ -47,6 +47,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.learner
 	$(BIN)/python -m benchmarks.metrics --mlflow-python .venv-mlflow/bin/python
 	$(BIN)/python -m benchmarks.simulator
+	$(BIN)/python -m benchmarks.responsiveness
 
 learn: setup
 	$(BIN)/python -m benchmarks.learning_to_drive --preset quickstart --seeds 0,1,2
