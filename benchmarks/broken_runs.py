@@ -3,14 +3,21 @@
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from backend.gates.engine import GateEngine
+from backend.gates.facts import facts_of_config
+from backend.gates.replay import judge_series
+from backend.metrics.columns import Columns, by_metric
+from backend.rules.moment import UNREAD, Point
+from backend.rules.presets import PRESETS
+from backend.rules.verdict import Judge
 from backend.runs.config import RunConfig, parse_config
 from worker.agents import TD3, Exploration, NonFinite, make_agent
 from worker.agents.diagnostics import ActorTrace
@@ -24,30 +31,30 @@ from worker.training import Training
 from worker.vitals import Vitals
 
 HEALTHY = "none"
+CLOCKS = ("step", "episode", "time", "value")
 FAULTS = ("learning-rate", "flipped-reward", "no-discount", "saturated")
 
 # preset, overrides, seeds that must learn
 TASKS: dict[str, tuple[str, dict[str, Any], int]] = {
-    "quickstart": ("quickstart", {"total_steps": 15_000, "evaluation_episodes": 10}, 10),
+    "quickstart": ("quickstart", {"total_steps": 11_000, "evaluation_episodes": 10}, 10),
     "pendulum": (
         "quickstart",
         {
             "environment": "gymnasium:Pendulum-v1",
-            "total_steps": 12_000,
+            "total_steps": 10_000,
             "evaluation_interval": 2_000,
             "evaluation_episodes": 5,
             "evaluation_screening": 0,
         },
         10,
     ),
-    "mountain-car": (
+    "inverted-pendulum": (
         "quickstart",
         {
-            "environment": "gymnasium:MountainCarContinuous-v0",
-            "total_steps": 30_000,
-            "learning_starts": 10_000,
-            "hold_decisions": 50,
-            "evaluation_interval": 5_000,
+            "environment": "gymnasium:InvertedPendulum-v5",
+            "total_steps": 10_000,
+            "exploration": "uniform",
+            "evaluation_interval": 2_000,
             "evaluation_episodes": 5,
             "evaluation_screening": 0,
         },
@@ -63,10 +70,14 @@ LEAK = {
 }
 
 
-def run_case(task: str, fault: str, seed: int) -> dict[str, Any]:
-    """Train one case in this process and judge it."""
+def config_of(task: str, fault: str, seed: int) -> RunConfig:
     preset, overrides, _ = TASKS[task]
-    config = parse_config(preset, {**overrides, **_overrides_of(fault), "seed": seed})
+    return parse_config(preset, {**overrides, **_overrides_of(fault), "seed": seed})
+
+
+def run_case(task: str, fault: str, seed: int, points: Path | None = None) -> dict[str, Any]:
+    """Train one case in this process and judge it; `points` is a file to keep all it logged in."""
+    config = config_of(task, fault, seed)
     torch.set_num_threads(1)
     engine, began = GateEngine.for_config(config), time.process_time()
     with _environment(config) as env, tempfile.TemporaryDirectory() as folder:
@@ -91,20 +102,55 @@ def run_case(task: str, fault: str, seed: int) -> dict[str, Any]:
         except NonFinite as error:
             ledger.log({"learner/critic_loss": float("nan")}, training.progress.step, 0)
             ledger.event("critical", "non-finite", str(error))
-    judgement = engine.evaluate(training.progress.step, final=True)
+    ledger.flush()
+    engine.evaluate(training.progress.step, final=True)
+    if points is not None:
+        save_points(points, ledger.kept)
+    return {
+        **verdicts_of(task, fault, seed, engine.judge),
+        "steps": training.progress.step,
+        "cpu_seconds": round(time.process_time() - began),
+        "evaluations": [round(value, 1) for value in ledger.evaluations],
+    }
+
+
+def rejudge_case(task: str, fault: str, seed: int, points: Path) -> dict[str, Any]:
+    """What the rules as they are now say of a run that was kept."""
+    facts = facts_of_config(config_of(task, fault, seed))
+    judge = judge_series(load_points(points), facts, PRESETS["behavioural"])
+    return verdicts_of(task, fault, seed, judge)
+
+
+def save_points(path: Path, points: Iterable[Point]) -> None:
+    arrays = {
+        f"{metric}|{clock}": array
+        for metric, columns in by_metric(points).items()
+        for clock, array in zip(CLOCKS, columns.arrays, strict=True)
+    }
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
+def load_points(path: Path) -> dict[str, Columns]:
+    with np.load(path) as stored:
+        metrics = {name.partition("|")[0] for name in stored.files}
+        return {
+            metric: Columns.of(*(stored[f"{metric}|{clock}"] for clock in CLOCKS))
+            for metric in metrics
+        }
+
+
+def verdicts_of(task: str, fault: str, seed: int, judge: Judge) -> dict[str, Any]:
+    """One line of the results file, without what only the training knows."""
     return {
         "task": task,
         "fault": fault,
         "seed": seed,
-        "steps": training.progress.step,
-        "cpu_seconds": round(time.process_time() - began),
-        "verdict": judgement.verdict.value,
-        "verdicts": [[turn.step, turn.verdict.value] for turn in engine.judge.history],
-        "improved": engine.judge.returns.improved,
-        "evaluations": [round(value, 1) for value in ledger.evaluations],
+        "verdict": judge.verdict.value,
+        "verdicts": [[turn.step, turn.verdict.value] for turn in judge.history],
+        "improved": judge.returns.improved,
         "rules": {
             rule.name: [rule.first_warning, rule.first_critical]
-            for rule in judgement.rules
+            for rule in judge.results()
             if rule.first_warning is not None or rule.first_critical is not None
         },
     }
@@ -179,16 +225,21 @@ class _Ledger:
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self.evaluations: list[float] = []
-        self._points: list[tuple[str, int, int, float, float]] = []
+        self.kept: list[Point] = []
+        self._points: list[Point] = []
 
     def log(self, values: Mapping[str, float], step: int, episode: int) -> None:
         self._points.extend((name, step, episode, 0.0, value) for name, value in values.items())
         if "evaluation/return_mean" in values:
             self.evaluations.append(values["evaluation/return_mean"])
         if len(self._points) > 1_000:
-            self.engine.observe(self._points)
+            self.flush()
             self.engine.evaluate(0)
-            self._points = []
+
+    def flush(self) -> None:
+        self.engine.observe(self._points)
+        self.kept.extend(point for point in self._points if not point[0].startswith(UNREAD))
+        self._points = []
 
     def reached(self, progress: Any, updates: int, rate: float) -> None:
         self.step = progress.step

@@ -2,6 +2,7 @@
 
     python benchmarks/rules.py                     every case that is not in the results file yet
     python benchmarks/rules.py --tasks pendulum --seeds 3
+    python benchmarks/rules.py --rejudge           judge kept runs again, after a rule changed
     python benchmarks/rules.py --docs docs/rules.md    only rewrite the table in the docs
 
 Each case is a process of its own and one line of the results file, so a broken-off benchmark goes on
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from broken_runs import FAULTS, HEALTHY, TASKS, run_case
+from broken_runs import FAULTS, HEALTHY, TASKS, rejudge_case, run_case
 
 from backend.analysis.compare import wilson
 from backend.gates.replay import judge_series
@@ -26,6 +27,7 @@ from backend.rules.rule import RunFacts
 from backend.tensorboard.importer import read_log
 
 RESULTS = Path(__file__).parent / "results" / "rules.jsonl"
+POINTS = RESULTS.with_name("points")
 BEGIN, END = "<!-- wolf table: benchmarks/rules.py -->", "<!-- end of wolf table -->"
 
 
@@ -37,7 +39,7 @@ def cases(tasks: list[str], seeds: int | None) -> Iterator[tuple[str, str, int]]
     for task in tasks:
         if task == "vision":
             yield task, "leak", 0
-        elif task != "mountain-car":
+        else:
             yield from ((task, fault, 0) for fault in FAULTS)
 
 
@@ -150,15 +152,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="*", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--most", type=int, help="train at most this many cases, then stop")
     parser.add_argument("--case", nargs=3, metavar=("TASK", "FAULT", "SEED"))
     parser.add_argument("--docs", type=Path)
+    parser.add_argument(
+        "--rejudge",
+        action="store_true",
+        help="judge the runs kept here again by the rules as they are",
+    )
     given = parser.parse_args()
     if given.case:
         task, fault, seed = given.case
-        say(json.dumps(run_case(task, fault, int(seed))))
+        POINTS.mkdir(parents=True, exist_ok=True)
+        say(json.dumps(run_case(task, fault, int(seed), points_of(task, fault, int(seed)))))
         return
-    if not given.docs:
-        train_missing(given.tasks, given.seeds)
+    if given.rejudge:
+        rejudge()
+    elif not given.docs:
+        train_missing(given.tasks, given.seeds, given.most)
     results = [*reference_cases(), *stored()]
     text = table(results)
     say(text)
@@ -175,12 +186,26 @@ def main() -> None:
     say(json.dumps(summary))
 
 
-def train_missing(tasks: list[str], seeds: int | None) -> None:
+def points_of(task: str, fault: str, seed: int) -> Path:
+    """Where everything a case logged is kept, for `--rejudge`; left out of the repository."""
+    return POINTS / f"{task}-{fault}-{seed}.npz"
+
+
+def rejudge() -> None:
+    lines = []
+    for case in stored():
+        path = points_of(case["task"], case["fault"], case["seed"])
+        if path.exists():
+            case |= rejudge_case(case["task"], case["fault"], case["seed"], path)
+        lines.append(json.dumps(case) + "\n")
+    RESULTS.write_text("".join(lines))
+
+
+def train_missing(tasks: list[str], seeds: int | None, most: int | None) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     done = {(case["task"], case["fault"], case["seed"]) for case in stored()}
-    for case in cases(tasks, seeds):
-        if case in done:
-            continue
+    missing = [case for case in cases(tasks, seeds) if case not in done]
+    for case in missing[:most]:
         say(f"training {case}", sys.stderr)
         command = [sys.executable, __file__, "--case", *map(str, case)]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -57,6 +57,34 @@ def backtest(
 
 
 @app.command()
+def compare(
+    selected: Annotated[list[str], typer.Argument(metavar="RUN...", help="Numbers or names")],
+    by: Annotated[
+        str, typer.Option(help="config (everything but the seed), or a key such as algorithm")
+    ] = "config",
+    metric: Annotated[str, typer.Option(help="What is compared")] = "evaluation/return_mean",
+    at: Annotated[int | None, typer.Option(help="Compare at this step")] = None,
+    waive: Annotated[
+        bool, typer.Option(help="Compare returns though the rewards differ; that is then said")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", help="md, html, tex or json")] = "md",
+    data: Data = None,
+) -> None:
+    """Compare groups of seeds: IQM and probability of improvement with intervals, Mann-Whitney U, Wilson."""
+    from backend.gates.storable import storable
+    from backend.reports.comparison import compare as compare_groups
+    from backend.reports.comparison import groups_of
+    from backend.reports.comparison_report import comparison_report
+    from backend.reports.export import write
+
+    with open_database(settings_from(data)).read() as session:
+        groups = groups_of(session, [find_run(session, run) for run in selected], by)
+        found = compare_groups(session, groups, metric=metric, at=at, waive_fingerprints=waive)
+    document = storable({"by": by, **found})
+    typer.echo(json.dumps(document) if form == "json" else write(comparison_report(document), form))
+
+
+@app.command()
 def report(
     run: Annotated[str, typer.Argument(help="Number or name of a run")],
     form: Annotated[str, typer.Option("--format", help="md, html, tex or json")] = "md",

@@ -16,8 +16,10 @@ from backend.analysis.compare import (
     probability_of_improvement,
     wilson,
 )
-from backend.errors import PitwallError
+from backend.analysis.grouping import EVERYTHING_BUT_THE_SEED, group_configs
+from backend.errors import InvalidConfig, PitwallError
 from backend.metrics.store import Columns, read_points
+from backend.runs.contradictions import DDPG_TRICKS
 from backend.runs.models import Run
 from backend.runs.service import get_run
 
@@ -88,6 +90,24 @@ def _last_successes(session: Session, run: Run) -> tuple[int, int]:
     return round(float(rates.value[-1]) * trials), trials
 
 
+def groups_of(
+    session: Session, run_ids: Sequence[int], by: str = EVERYTHING_BUT_THE_SEED
+) -> dict[str, list[int]]:
+    """Runs sorted into groups of seeds: by everything but the seed, or by one key of their configuration.
+
+    Raises:
+        NotFound: a run does not exist.
+        InvalidConfig: no run has the key `by`.
+    """
+    configs = {run_id: get_run(session, run_id).config for run_id in run_ids}
+    try:
+        return group_configs(configs, by, DDPG_TRICKS)
+    except KeyError:
+        raise InvalidConfig(
+            {"by": f"'{by}' is no configuration key of these runs: take one, or 'config'"}
+        ) from None
+
+
 def compare(
     session: Session,
     groups: Mapping[str, Sequence[int]],
@@ -124,6 +144,10 @@ def _check_fingerprints(
         for run_ids in groups.values()
         for run in (get_run(session, run_id) for run_id in run_ids)
     }
+    if prints == {"unknown"}:
+        return [
+            "How these runs were rewarded is not known: that their returns mean the same is not checked"
+        ]
     if len(prints) < 2:
         return []
     words = f"the runs were rewarded differently (fingerprints {', '.join(sorted(prints))})"

@@ -52,11 +52,20 @@ def export(evidence: Evidence, form: str) -> str:
         InvalidConfig: there is no such format.
         ReportIncomplete: a sentence lacks a figure.
     """
+    return write(report_of(evidence), form)
+
+
+def write(report: Report, form: str) -> str:
+    """Any report as `md`, `html` or `tex`.
+
+    Raises:
+        InvalidConfig: there is no such format.
+    """
     if form not in FORMATS:
         raise InvalidConfig(
             {"format": f"'{form}' is no format: choose from {', '.join([*FORMATS, 'json'])}"}
         )
-    return FORMATS[form](report_of(evidence))
+    return FORMATS[form](report)
 
 
 def report_document(evidence: Evidence) -> dict[str, Any]:

@@ -1,11 +1,18 @@
-"""Charts with a line for each of several runs, over HTTP."""
+"""Several runs over HTTP: charts with a line for each, and groups of seeds with their statistics."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
+from backend.analysis.grouping import EVERYTHING_BUT_THE_SEED
+from backend.charts.encoding import to_json
+from backend.charts.group_curves import group_curves
+from backend.gates.storable import storable
 from backend.metrics.columns import Axis
+from backend.reports.comparison import RETURNS, compare, groups_of
+from backend.reports.comparison_report import comparison_report
+from backend.reports.latex import body
 from backend.runs.service import get_run
 from backend.web.api.metrics import Columns
 from backend.web.api.schemas import RowId
@@ -28,3 +35,50 @@ def read_chart(
     found = [get_run(session, run_id) for run_id in runs]
     drawn = compared_figure(session, found, chart, x, points, smoothing)
     return Response(drawn.to_json(validate=False), media_type="application/json")
+
+
+MOST_GROUPED = 200
+
+
+def _compared(
+    session: Reading,
+    runs: Annotated[list[RowId], Query(min_length=1, max_length=MOST_GROUPED)],
+    by: Annotated[str, Query(max_length=64)] = EVERYTHING_BUT_THE_SEED,
+    metric: Annotated[str, Query(max_length=200)] = RETURNS,
+    at: Annotated[int | None, Query(ge=0)] = None,
+    waive: bool = False,
+) -> dict[str, Any]:
+    """Groups of seeds compared at the last step all have reached, or at `at`.
+
+    `by` is `config` (everything but the seed) or a configuration key such as `algorithm`. Runs that were
+    rewarded differently are refused unless `waive` says otherwise; what was waived stands in `notes`.
+    """
+    groups = groups_of(session, list(dict.fromkeys(runs)), by)
+    found = compare(session, groups, metric=metric, at=at, waive_fingerprints=waive)
+    cleaned: dict[str, Any] = storable({"by": by, **found})
+    return cleaned
+
+
+Compared = Annotated[dict[str, Any], Depends(_compared)]
+
+
+@router.get("/statistics")
+def read_statistics(compared: Compared) -> dict[str, Any]:
+    """IQM with stratified bootstrap interval, probability of improvement, Mann-Whitney U, Wilson interval of success.
+
+    Every number stands beside the name of its estimator.
+    """
+    return compared
+
+
+@router.get("/curves", response_class=Response)
+def read_curves(compared: Compared) -> Response:
+    """Learning curves of the groups with bands as Plotly figure JSON; caveats stand on the figure."""
+    return Response(to_json(group_curves(compared)), media_type="application/json")
+
+
+@router.get("/table.tex", response_class=Response)
+def read_table(compared: Compared) -> Response:
+    """The comparison as LaTeX tables."""
+    text = body(comparison_report(compared))
+    return Response(text, media_type="application/x-tex; charset=utf-8")
