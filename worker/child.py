@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 TAIL_BYTES = 4000
+# The exit code of a trainer that lost its simulator and said so.
+SIMULATOR_LOST = 77
 CRASH_SIGNALS = {
     signal.SIGABRT: "the CARLA client aborts when the server of a live Traffic Manager is lost",
     signal.SIGSEGV: "the CARLA client crashed",
@@ -94,6 +96,8 @@ class Child:
 
 def describe_exit(code: int) -> str:
     """An exit code in words."""
+    if code == SIMULATOR_LOST:
+        return "the simulator was lost"
     if code >= 0:
         return f"exit code {code}"
     number = signal.Signals(-code)

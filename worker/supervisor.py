@@ -1,6 +1,7 @@
 """Watches over one attempt: spawns the trainer, stops it when asked, settles the run when it ends."""
 
 import logging
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -20,11 +21,13 @@ from backend.runs.models import Run
 from backend.runs.service import get_run
 from backend.runs.states import Desired, RunState
 from backend.settings import Settings
-from worker.child import Child, describe_exit
+from worker.child import SIMULATOR_LOST, Child, describe_exit
+from worker.probe import server_version
 from worker.watch import SAVING, Limits, Rung, StallWatchdog, StopLadder
 
 log = logging.getLogger(__name__)
 SETTLE_PATIENCE = 120.0
+CLIENT_ABORTS = (-signal.SIGABRT, -signal.SIGSEGV)
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,20 @@ class Supervisor:
         reason = self._verdict or describe_exit(code)
         if last := _last_line(child.tail()):
             reason = f"{reason}: {last}"
-        attempts.crashed(session, run_id, token, reason, now, self._max_crashes)
+        lost = not self._verdict and self._lost_its_simulator(session, code)
+        cause = attempts.SIMULATOR if lost else attempts.CRASH
+        attempts.crashed(session, run_id, token, reason, now, self._max_crashes, cause)
+
+    def _lost_its_simulator(self, session: Session, code: int) -> bool:
+        """It said so, or died as the client makes a process die whose server is gone."""
+        if code == SIMULATOR_LOST:
+            return True
+        if code not in CLIENT_ABORTS or not self._claim.simulator:
+            return False
+        if get_run(session, self._claim.run_id).config.get("traffic"):
+            return True
+        host, _, port = self._claim.simulator.rpartition(":")
+        return server_version(host, int(port), timeout=0.5) is None
 
     def _note(self, level: Level, kind: str, message: str) -> None:
         try:

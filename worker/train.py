@@ -15,12 +15,17 @@ from backend.errors import CheckpointDamaged, FencedOff, InvalidConfig
 from backend.runs import attempts
 from backend.settings import Settings
 from worker.attempt import opened, read_assignment
+from worker.child import SIMULATOR_LOST
 from worker.commands import CommandListener
+from worker.environment import SimulatorLost
+from worker.environment.carla_env import DrivingEnv
 from worker.replay import ReplayTooLarge
-from worker.training import End, Outcome
+from worker.training import End, Outcome, Training
 
 FINISHED, STOPPED, FENCED_OFF, CRASHED = 0, 75, 76, 1
 SETTLE_PATIENCE = 600.0
+# A live Traffic Manager aborts the process some nine seconds after the lookout has noticed.
+RESCUE_PATIENCE = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +47,17 @@ def main() -> NoReturn:
     except FencedOff as error:
         log.warning("%s", error)
         code = FENCED_OFF
+    except SimulatorLost as error:
+        log.error("%s", error)
+        code = SIMULATOR_LOST
     except Exception:
         log.exception("the trainer crashed")
         code = CRASHED
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, whatever its other threads are held up by."""
     logging.shutdown()
     with suppress(OSError):
         sys.stdout.flush()
@@ -59,6 +72,7 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
         try:
             with opened(settings, database, assignment, commands) as training:
                 database.insist(lambda s: attempts.mark_running(s, run_id, token, time.time()))
+                watch_simulator(training)
                 end = training.run()
                 if end.outcome is not Outcome.FENCED:
                     database.insist(lambda s: attempts.mark_stopping(s, run_id, token, time.time()))
@@ -67,6 +81,25 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
             database.insist(lambda s: attempts.fail(s, run_id, token, reason, time.time()))
             return STOPPED
     return settle(database, run_id, token, end)
+
+
+def watch_simulator(training: Training) -> None:
+    """Leave, with everything saved, as soon as the simulator is found dead or hung."""
+    env = training.env.unwrapped
+    if isinstance(env, DrivingEnv):
+        env.watch(lambda error: leave_lost(training, error))
+
+
+def leave_lost(training: Training, error: SimulatorLost) -> NoReturn:
+    """Called while the loop is held in a tick that will not come back."""
+    try:
+        training.rescue(error)
+        training.journal.close(RESCUE_PATIENCE)
+    except Exception:
+        log.exception("not everything was saved")
+    finally:
+        log.error("%s", error)
+        leave(SIMULATOR_LOST)
 
 
 def settle(database: Database, run_id: int, token: str, end: End) -> int:

@@ -107,7 +107,7 @@ class Training:
         except NonFinite as error:
             return self._diverged(error)
         except SimulatorLost as error:
-            self._rescue(error)
+            self.rescue(error)
             raise
 
     def _train(self) -> End:
@@ -316,8 +316,11 @@ class Training:
         self._save(CheckpointKind.ALERT)
         return End(Outcome.HALTED, str(error))
 
-    def _rescue(self, error: SimulatorLost) -> None:
-        """The world is gone but everything learnt is here: the next attempt goes on from this step."""
+    def rescue(self, error: SimulatorLost) -> None:
+        """The world is gone but everything learnt is here: the next attempt goes on from this step.
+
+        Any thread may call it while the loop is held in a tick: between its decisions nothing changes.
+        """
         self.journal.event(Level.CRITICAL, "simulator", str(error))
         self._save(CheckpointKind.DRAIN)
 

@@ -24,6 +24,8 @@ from backend.workers import service as fleet
 LONGEST_BACK_OFF = 60.0
 FALL_BACK = "rule-rollback"
 MOST_FALL_BACKS = 3
+# Why an attempt died: by a fault of its own or of what it stood on.
+CRASH, SIMULATOR = "crash", "simulator"
 
 
 @dataclass(frozen=True)
@@ -300,16 +302,23 @@ def fall_back(session: Session, run_id: int, token: str, reason: str, now: float
 
 
 def crashed(
-    session: Session, run_id: int, token: str, reason: str, now: float, max_crashes: int
+    session: Session,
+    run_id: int,
+    token: str,
+    reason: str,
+    now: float,
+    max_crashes: int,
+    cause: str = CRASH,
 ) -> Run:
     """The attempt died: queue again after a back-off, or fail after too many crashes on one spot.
 
-    More than `max_crashes` crashes without a checkpoint further on fail the run. If a halt or cancel
-    was asked meanwhile, the death fulfils it.
+    `cause`, CRASH or SIMULATOR, names the event and the next segment's reason. More than `max_crashes`
+    crashes without a checkpoint further on fail the run. If a halt or cancel was asked meanwhile, the
+    death fulfils it.
     """
     run = owned(session, run_id, token)
     run.crashes += 1
-    run.restart_reason = "crash"
+    run.restart_reason = cause
     state = _after(run)
     if state is RunState.QUEUED and run.crashes > max_crashes:
         state = RunState.FAILED
@@ -317,7 +326,7 @@ def crashed(
     if state is RunState.QUEUED:
         run.not_before = now + min(LONGEST_BACK_OFF, 2.0 ** (run.crashes - 1))
     level = Level.WARNING if state is RunState.QUEUED else Level.CRITICAL
-    add_event(session, run_id, level, "crash", f"Attempt {run.attempt} died: {reason}", now)
+    add_event(session, run_id, level, cause, f"Attempt {run.attempt} died: {reason}", now)
     return _leave(session, run, state, reason, now)
 
 

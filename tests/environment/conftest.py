@@ -36,9 +36,9 @@ def free_port() -> int:
         return port
 
 
-def start_simulator() -> tuple["subprocess.Popen[str]", SimulatorAddress]:
-    """A fresh embedded simulator, ready to answer."""
-    port = free_ports()
+def start_simulator(port: int = 0) -> tuple["subprocess.Popen[str]", SimulatorAddress]:
+    """A fresh embedded simulator, ready to answer; port 0 takes any free pair."""
+    port = port or free_ports()
     command = [sys.executable, "-m", "worker.simulator", "--port", str(port), "--map", "town"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import psutil
 import pytest
@@ -18,8 +20,10 @@ from backend.runs.events import list_events
 from backend.runs.models import Run
 from backend.runs.states import CommandState, RunState
 from backend.settings import Settings
+from backend.workers.service import register_simulator
 from tests.runs.conftest import PENDULUM
 from tests.workers.conftest import trainer, until
+from worker.probe import free_port
 from worker.supervisor import Ending, Supervisor
 from worker.watch import Limits
 
@@ -32,11 +36,13 @@ STRICT = {"deaf": replace(PATIENT, stop=0.6), "stall": replace(PATIENT, stall=1)
 class Attempt:
     """A claimed run whose trainer a supervisor watches in a thread."""
 
-    def __init__(self, database: Database, settings: Settings, mode: str) -> None:
+    def __init__(self, database: Database, settings: Settings, mode: str, **overrides: Any) -> None:
         self.database = database
         self.draining = threading.Event()
         with database.write() as session:
-            config = parse_config("quickstart", PENDULUM)
+            config = parse_config("quickstart", {**PENDULUM, **overrides})
+            if config.is_carla:
+                register_simulator(session, "127.0.0.1", free_port(), time.time())
             run = service.create_run(session, "", "quickstart", config, time.time())
             claim = attempts.claim(session, run.id, "w", time.time())
         assert claim is not None
@@ -78,12 +84,12 @@ class Attempt:
         )
 
 
-Begin = Callable[[str], Attempt]
+Begin = Callable[..., Attempt]
 
 
 @pytest.fixture
 def begin(database: Database, settings: Settings) -> Begin:
-    return lambda mode: Attempt(database, settings, mode)
+    return partial(Attempt, database, settings)
 
 
 def test_a_trainer_that_finishes_leaves_a_finished_run_and_proof(begin: Begin) -> None:
@@ -189,10 +195,43 @@ def test_heartbeats_without_steps_are_a_stall(begin: Begin) -> None:
     assert "stalled: driving at step 1 without progress" in attempt.run().state_reason
 
 
-def test_an_abort_is_called_a_simulator_failure(begin: Begin) -> None:
-    attempt = begin("abort")
+@pytest.mark.parametrize("traffic", [False, True])
+def test_an_abort_on_a_dead_simulator_is_a_simulator_failure(begin: Begin, traffic: bool) -> None:
+    attempt = begin("abort", environment="carla", traffic=traffic)
     assert attempt.end().state is RunState.QUEUED
-    assert "SIGABRT (the CARLA client aborts when" in attempt.run().state_reason
+    run = attempt.run()
+    assert "SIGABRT (the CARLA client aborts when" in run.state_reason
+    assert run.restart_reason == "simulator"
+
+
+def test_a_trainer_that_lost_its_simulator_says_so(begin: Begin) -> None:
+    attempt = begin("lose_simulator")
+    assert attempt.end().state is RunState.QUEUED
+    run = attempt.run()
+    assert run.state_reason == "the simulator was lost: simulator 127.0.0.1:2000 hangs"
+    assert run.restart_reason == "simulator"
+
+
+def test_simulators_lost_again_and_again_without_progress_fail_the_run(
+    begin: Begin, database: Database, settings: Settings
+) -> None:
+    attempt = begin("lose_simulator")
+    attempt.end()
+    for _ in range(settings.max_crashes):
+        with database.write() as session:
+            claim = attempts.claim(session, attempt.run_id, "w", time.time() + 100)
+        assert claim is not None
+        command = trainer("lose_simulator")(claim)
+        Supervisor(database, settings, claim, attempt.draining, command=command).run()
+    run = attempt.run()
+    assert run.state == RunState.FAILED
+    assert run.state_reason.startswith("crashed 3 times without a new checkpoint, last: the simul")
+
+
+def test_an_abort_of_a_trainer_without_a_simulator_is_a_crash(begin: Begin) -> None:
+    attempt = begin("abort")
+    attempt.end()
+    assert attempt.run().restart_reason == "crash"
 
 
 def test_a_crash_tells_the_error_the_trainer_died_of(begin: Begin) -> None:

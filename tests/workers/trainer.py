@@ -12,6 +12,7 @@ from backend.database import Database
 from backend.errors import FencedOff
 from backend.runs import attempts
 from backend.settings import Settings
+from worker.child import SIMULATOR_LOST
 from worker.commands import CommandListener, RequestKind
 
 STOPPED, FENCED = 75, 76
@@ -117,6 +118,12 @@ def abort(trainer: Trainer) -> int:
     os.abort()
 
 
+def lose_simulator(trainer: Trainer) -> int:
+    trainer.begin()
+    sys.stdout.write("simulator 127.0.0.1:2000 hangs\n")
+    return SIMULATOR_LOST
+
+
 def fail(trainer: Trainer) -> int:
     trainer.begin()
     raise RuntimeError("the road is out")
@@ -129,7 +136,8 @@ def vanish(trainer: Trainer) -> int:
 
 
 MODES: dict[str, Callable[[Trainer], int]] = {
-    function.__name__: function for function in (finish, obey, deaf, stall, abort, fail, vanish)
+    function.__name__: function
+    for function in (finish, obey, deaf, stall, abort, lose_simulator, fail, vanish)
 }
 
 if __name__ == "__main__":

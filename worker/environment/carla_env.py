@@ -21,6 +21,7 @@ from worker.environment.connection import (
     SimulatorLost,
 )
 from worker.environment.episode import Episode
+from worker.environment.lookout import Lookout, OnLost
 from worker.environment.observation import (
     Action,
     FrameStack,
@@ -88,6 +89,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self._sensors: list[Camera | CollisionSensor] = []
         self._vehicles: list[Vehicle] = []
         self._closed = False
+        self._lookout: Lookout | None = None
         self.traffic: Traffic | None = None
         self.tick_ms = self.reset_ms = 0.0
         with self._answering:
@@ -291,8 +293,15 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
     def render(self) -> NDArray[np.uint8] | None:
         return self.last_rgb
 
+    def watch(self, on_lost: OnLost) -> None:
+        """From now on tell, on a thread of its own, of a simulator that dies or hangs under a tick."""
+        self._lookout = Lookout(self.connection, on_lost)
+        self._lookout.start()
+
     def close(self) -> None:
         """Stops sensors, destroys actors, leaves synchronous mode. Waits for a dead simulator once at most."""
+        if self._lookout is not None:
+            self._lookout.stop()
         sensors, self._sensors = self._sensors, []
         for sensor in sensors:
             sensor.stop()

@@ -1,6 +1,7 @@
 """A CARLA server this process holds alone: connected, on the wanted map, in synchronous mode."""
 
 from dataclasses import dataclass
+from threading import Lock
 from time import monotonic
 
 import carla
@@ -9,6 +10,8 @@ from backend.errors import InvalidConfig
 
 TICK_SECONDS = 0.05
 DEFAULT_TIMEOUT = 10.0
+# A real server takes that long for a large map.
+LOADING_TIMEOUT = 120.0
 # Explicit, because the default is one thread per core and each may end up waiting for the GIL.
 CLIENT_THREADS = 2
 
@@ -76,13 +79,22 @@ class Connection:
         self._synchronise(rendering)
         self.frame = 0
         self.tick_began: float | None = None
+        self.returning = Lock()
 
     def tick(self) -> int:
-        """One simulator tick; its frame number. `tick_began` tells other threads how long it has taken."""
+        """One simulator tick; its frame number.
+
+        `tick_began` tells other threads how long it has taken. Whoever holds `returning` keeps it from
+        coming back.
+        """
         self.tick_began = monotonic()
-        self.frame = int(self.world.tick())
-        self.tick_began = None
-        return self.frame
+        try:
+            frame = int(self.world.tick())
+        finally:
+            with self.returning:
+                self.tick_began = None
+        self.frame = frame
+        return frame
 
     def _enter(self, town: str) -> carla.World:
         world = self.client.get_world()
@@ -92,7 +104,10 @@ class Connection:
         maps = [_short(name) for name in self.client.get_available_maps()]
         if town not in maps:
             raise InvalidConfig({"town": f"{self.address} has no map '{town}': choose {maps}"})
-        return self.client.load_world(town)
+        self.client.set_timeout(LOADING_TIMEOUT)
+        loaded = self.client.load_world(town)
+        self.client.set_timeout(self.timeout)
+        return loaded
 
     def _clear(self, world: carla.World) -> None:
         """A client that died on a server which outlived it has left its vehicles in the way."""
