@@ -21,7 +21,7 @@ from backend.charts.traces import (
 from backend.errors import NotFound
 from backend.metrics.columns import Axis
 from backend.metrics.lineage import Lineage, lineage_of
-from backend.metrics.reader import SeriesData, list_metrics, read_columns, read_metric
+from backend.metrics.reader import SeriesData, list_metrics, read_columns, read_metrics
 from backend.runs.models import Run
 
 if TYPE_CHECKING:
@@ -121,12 +121,8 @@ def _draw(
         columns = read_columns(session, lineage, spec.metrics[0], view.start, view.end, view.x)
         traces = termination_traces(columns, view.x)
         return {"data": traces, "layout": _layout(spec, traces, overlays, view, 0.0)}
-    found = [
-        read_metric(
-            session, lineage, metric, view.start, view.end, view.points, view.x, view.branches
-        )
-        for metric in spec.every_metric
-    ]
+    wanted = view.start, view.end, view.points, view.x, view.branches
+    found = read_metrics(session, lineage, spec.every_metric, *wanted)
     tau = time_constant(view.smoothing, _span(found, view))
     traces = _traces(spec, found, overlays, tau, view.x)
     return {"data": traces, "layout": _layout(spec, traces, overlays, view, tau)}

@@ -1,5 +1,6 @@
 """Chunks: the columns stored in a row, as points or as summaries. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from backend.metrics.codec import unpack
@@ -12,14 +13,15 @@ SUMMARY_COLUMNS = {
 }
 
 
-def decode_points(blob: bytes, x: Axis | None = None) -> Columns:
-    """The points of a level-0 chunk or of a series' tail; with `x`, other clocks are left zero."""
-    if not blob:
+def decode_points(blobs: Sequence[bytes], x: Axis | None = None) -> Columns:
+    """The points of level-0 chunks or of series' tails; with `x`, other clocks are left zero."""
+    filled = [blob for blob in blobs if blob]
+    if not filled:
         return Columns.empty()
-    return Columns.of(*unpack(blob, POINT_COLUMNS[x] if x else None))
+    return Columns.of(*unpack(filled, POINT_COLUMNS[x] if x else None))
 
 
-def decode_summary(blob: bytes, x: Axis | None = None) -> Summary:
-    """The entries of a chunk of a level above 0; with `x`, other clocks are left zero."""
-    arrays: list[Any] = unpack(blob, SUMMARY_COLUMNS[x] if x else None)
+def decode_summary(blobs: Sequence[bytes], x: Axis | None = None) -> Summary:
+    """The entries of one or more chunks of a level above 0; with `x`, other clocks are left zero."""
+    arrays: list[Any] = unpack(blobs, SUMMARY_COLUMNS[x] if x else None)
     return Summary(*arrays)

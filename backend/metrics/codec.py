@@ -1,12 +1,13 @@
 """Compressed columns: arrays of 64-bit integers and floats to bytes and back, exact to the last bit. Pure.
 
-Each array is stored in the smallest form that gives back every bit, bytes of equal weight side by side
-(so that signs and exponents compress), then deflated together.
+Each array is stored in the smallest form that gives back every bit, and its bytes of equal weight side by
+side: those of signs, exponents and clocks are deflated, those of mantissas, which are noise, stored.
 """
 
 import struct
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ RAW_FLOAT, SHORT_FLOAT, INTEGER, MILLISECOND, MICROSECOND = range(5)
 SCALES = {MILLISECOND: 1e3, MICROSECOND: 1e6}
 HEAD = struct.Struct("<BBI")
 COLUMN = struct.Struct("<BBqI")
+STORED = struct.Struct("<BHH")
+SHORTEST_NOISE, LONGEST_STORED = 256, 65535
+NOISE = 1.2
 EXACT = 2**53
 KINDS = tuple(np.dtype(kind) for kind in ("u1", "u2", "u4", "i8", "f4", "f8"))
 WIDTHS = tuple((kind, np.iinfo(kind).max) for kind in KINDS[:3])
@@ -31,34 +35,76 @@ def pack(arrays: Sequence[Array]) -> bytes:
         columns = [_shrink(array) for array in arrays]
     parts = [HEAD.pack(VERSION, len(arrays), len(arrays[0]))]
     parts += [COLUMN.pack(form, _kind(body), first, body.nbytes) for form, first, body in columns]
-    # Mantissas of noise do not compress: matching strings costs time and gains nothing.
-    deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
-    for _, _, body in columns:
-        parts.append(deflate.compress(_shuffled(body)))
-    return b"".join([*parts, deflate.flush()])
+    return b"".join([*parts, *_deflated([body for _, _, body in columns])])
 
 
-def unpack(blob: bytes, wanted: Collection[int] | None = None) -> list[Array]:
-    """The arrays `pack` was given; with `wanted`, only these are decoded and the others are zeros.
+def unpack(blobs: Sequence[bytes], wanted: Collection[int] | None = None) -> list[Array]:
+    """The arrays `pack` was given, those of several blobs one after the other.
+
+    With `wanted`, only these are decoded and the others are zeros.
 
     Raises:
         ValueError: for bytes of another version or damaged ones.
     """
+    opened = [_open(blob) for blob in blobs]
+    length = sum(packed.length for packed in opened)
+    return [
+        _column(opened, i, length, wanted is None or i in wanted)
+        for i in range(len(opened[0].heads))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A blob inflated: rows, and form, kind, first value, offset and size of each column in `body`."""
+
+    length: int
+    heads: list[tuple[int, int, int, int, int]]
+    body: bytes
+
+
+def _open(blob: bytes) -> _Packed:
     version, width, length = HEAD.unpack_from(blob)
     if version != VERSION:
         raise ValueError(f"columns of version {version}: this Pitwall reads version {VERSION}")
-    heads = [COLUMN.unpack_from(blob, HEAD.size + COLUMN.size * i) for i in range(width)]
-    body = zlib.decompress(blob[HEAD.size + COLUMN.size * width :], -15)
-    arrays: list[Array] = []
+    end = HEAD.size + COLUMN.size * width
+    heads, offset = [], 0
+    for form, kind, first, size in COLUMN.iter_unpack(blob[HEAD.size : end]):
+        heads.append((form, kind, first, offset, size))
+        offset += size
+    return _Packed(length, heads, zlib.decompress(blob[end:], -15))
+
+
+def _column(opened: Sequence[_Packed], i: int, length: int, wanted: bool) -> Array:
+    """Column `i` of all blobs, decoded into its place at once: copies cost more than the decoding."""
+    whole: Any = np.zeros(length, np.int64 if opened[0].heads[i][0] == INTEGER else np.float64)
     at = 0
-    for i, (form, kind, first, size) in enumerate(heads):
-        if wanted is None or i in wanted:
-            steps = _unshuffled(body[at : at + size], KINDS[kind])
-            arrays.append(_grow(form, first, steps, length))
+    for packed in opened if wanted else ():
+        form, kind, first, offset, size = packed.heads[i]
+        part = whole[at : at + packed.length]
+        at += packed.length
+        if not len(part):
+            continue
+        raw = np.frombuffer(packed.body, np.uint8, size, offset)
+        planes = raw.reshape(KINDS[kind].itemsize, -1)
+        if form == RAW_FLOAT:
+            part.view(np.uint8).reshape(-1, 8)[:] = planes.T
+        elif form == SHORT_FLOAT:
+            part[:] = _unshuffled(planes, KINDS[kind])
+        elif form == INTEGER:
+            _sum_up(part, first, _unshuffled(planes, KINDS[kind]))
         else:
-            arrays.append(np.zeros(length))
-        at += size
-    return arrays
+            ticks = np.empty(len(part), np.int64)
+            _sum_up(ticks, first, _unshuffled(planes, KINDS[kind]))
+            np.divide(ticks, SCALES[form], out=part)
+    column: Array = whole
+    return column
+
+
+def _sum_up(out: NDArray[np.int64], first: int, steps: NDArray[Any]) -> None:
+    out[0] = first
+    np.cumsum(steps, dtype=np.int64, out=out[1:])
+    out[1:] += first
 
 
 def _shrink(array: Array) -> tuple[int, int, NDArray[Any]]:
@@ -97,17 +143,6 @@ def _steps(array: NDArray[Any]) -> tuple[int, NDArray[Any]]:
     return int(array[0]), steps
 
 
-def _grow(form: int, first: int, body: NDArray[Any], length: int) -> Array:
-    if form in (RAW_FLOAT, SHORT_FLOAT):
-        return body.astype(np.float64)
-    whole = np.empty(length, np.int64)
-    if length:
-        whole[0] = first
-        np.cumsum(body, dtype=np.int64, out=whole[1:])
-        whole[1:] += first
-    return whole if form == INTEGER else whole / SCALES[form]
-
-
 def _same(a: Array, b: Array) -> bool:
     """Equal bit for bit: NaN equals itself, 0 does not equal -0."""
     return bool((a.view(np.int64) == b.view(np.int64)).all())
@@ -117,10 +152,30 @@ def _kind(body: NDArray[Any]) -> int:
     return KINDS.index(body.dtype)
 
 
-def _shuffled(body: NDArray[Any]) -> bytes:
-    return body.view(np.uint8).reshape(-1, body.itemsize).T.tobytes()
+def _deflated(bodies: Sequence[NDArray[Any]]) -> Iterator[bytes]:
+    """One deflate stream of the planes of all bodies, each plane in blocks of its own."""
+    # Matching strings would cost time and gain nothing: what repeats here are single bytes.
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
+    for body in bodies:
+        for plane in body.view(np.uint8).reshape(-1, body.itemsize).T:
+            if _is_noise(plane):
+                # A stored block (RFC 1951, 3.2.4): to write it and to read it is to copy it.
+                yield STORED.pack(0, len(plane), len(plane) ^ 0xFFFF) + plane.tobytes()
+            elif len(plane):
+                yield deflate.compress(plane.tobytes())
+                # Ends at a byte and forgets what came before, so that a stored block may follow.
+                yield deflate.flush(zlib.Z_FULL_FLUSH)
+    yield deflate.flush()
 
 
-def _unshuffled(raw: bytes, kind: np.dtype[Any]) -> NDArray[Any]:
-    planes = np.frombuffer(raw, np.uint8).reshape(kind.itemsize, -1)
+def _is_noise(plane: NDArray[np.uint8]) -> bool:
+    """Whether two bytes of the plane are hardly ever equal: then no code makes it shorter."""
+    size = len(plane)
+    if not SHORTEST_NOISE <= size <= LONGEST_STORED:
+        return False
+    counts = np.bincount(plane, minlength=256)
+    return bool(counts @ counts < NOISE * (size + size * size / 256))
+
+
+def _unshuffled(planes: NDArray[np.uint8], kind: np.dtype[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(planes.T).reshape(-1).view(kind)

@@ -108,16 +108,78 @@ class Blocks:
         )
 
 
-def downsample(blocks: Blocks, start: float, end: float, columns: int) -> Curve:
+def extent(parts: Sequence[Columns | Blocks], x: Axis) -> tuple[float, float] | None:
+    """The lowest and highest clock reading of all parts; None without a point."""
+    ends = [_ends(part, x) for part in parts if len(part)]
+    if not ends:
+        return None
+    return min(float(first.min()) for first, _ in ends), max(float(last.max()) for _, last in ends)
+
+
+def as_curve(parts: Sequence[Columns | Blocks], x: Axis) -> Curve:
+    """One row per point, or per block."""
+    blocks = [Blocks.of_points(p, x) if isinstance(p, Columns) else p for p in parts]
+    return Blocks.concatenate(blocks or [Blocks.of_points(Columns.empty(), x)]).curve()
+
+
+def downsample(
+    parts: Sequence[Columns | Blocks], x: Axis, start: float, end: float, columns: int
+) -> Curve:
     """One row per pixel column of `[start, end]` that holds any block.
 
     A block belongs to the column its middle falls into. Blocks keep their order: where a clock went
     back, a column may appear twice.
     """
-    if not len(blocks):
-        return blocks.curve()
-    middle = (blocks.first + blocks.last) / 2
+
     span = max(end - start, np.finfo(float).tiny)
-    column = np.clip((middle - start) / span * columns, 0, columns - 1).astype(np.int64)
-    starts = np.flatnonzero(np.diff(column, prepend=-1))
-    return blocks.merged(starts).curve()
+
+    def groups(middle: Floats) -> Integers:
+        place = middle - start
+        place /= span
+        place *= columns
+        column = np.clip(place, 0, columns - 1, out=place).astype(np.int32)
+        return np.append(0, np.flatnonzero(column[1:] != column[:-1]) + 1)
+
+    # Each part by itself first: points by the ten thousand must not be copied about to be joined.
+    merged = [_merged(part, x, groups(_middle(part, x))) for part in parts if len(part)]
+    if not merged:
+        return as_curve([], x)
+    blocks = Blocks.concatenate(merged)
+    return blocks.merged(groups(_middle(blocks, x))).curve()
+
+
+def _ends(part: Columns | Blocks, x: Axis) -> tuple[Floats, Floats]:
+    if isinstance(part, Blocks):
+        return part.first, part.last
+    at = part.axis(x)
+    return at, at
+
+
+def _middle(part: Columns | Blocks, x: Axis) -> Floats:
+    return (part.first + part.last) / 2 if isinstance(part, Blocks) else part.axis(x)
+
+
+def _merged(part: Columns | Blocks, x: Axis, starts: Integers) -> Blocks:
+    if isinstance(part, Columns):
+        if not np.isfinite(part.value).all():
+            return Blocks.of_points(part, x).merged(starts)
+        return _finite_points(part, x, starts)
+    return part.merged(starts)
+
+
+def _finite_points(points: Columns, x: Axis, starts: Integers) -> Blocks:
+    """As a block per point, merged: without the blocks."""
+    at, value = points.axis(x), points.value
+    ends = np.append(starts[1:], len(points))
+    with np.errstate(over="ignore"):
+        total = np.add.reduceat(value, starts)
+    count = ends - starts
+    return Blocks(
+        at[starts],
+        at[ends - 1],
+        np.minimum.reduceat(value, starts),
+        np.maximum.reduceat(value, starts),
+        total,
+        count,
+        count,
+    )

@@ -1,20 +1,21 @@
 """Fetching: positions of a series to points or summaries, with as few chunks as it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, or_, select
+from sqlalchemy import BindParameter, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from backend.metrics.chunks import decode_points, decode_summary
 from backend.metrics.columns import Axis, Columns
 from backend.metrics.downsample import Blocks
-from backend.metrics.levels import CHUNK, FIRST_WIDTH, Span, Summary, closed_chunks, cover, width
+from backend.metrics.levels import CHUNK, FIRST_WIDTH, Span, closed_chunks, cover, width
 from backend.metrics.lineage import Stretch
 from backend.metrics.models import Chunk, Series
 
+AXES: tuple[Axis, ...] = ("step", "episode", "time")
 SERIES, CHUNKS = Series.metadata.tables["series"], Chunk.metadata.tables["chunks"]
 
 
@@ -47,27 +48,28 @@ def find_series(
     session: Session, segments: Sequence[int], metrics: Sequence[str]
 ) -> dict[tuple[int, str], Stored]:
     """The series of some segments and metrics, by (segment id, metric)."""
-    columns = [SERIES.c[name] for name in ("id", "metric", "segment_id", "count", "last_step")]
-    rows = session.execute(
-        select(*columns, SERIES.c.tail).where(
-            SERIES.c.segment_id.in_(segments), SERIES.c.metric.in_(metrics)
-        )
-    )
-    found = (Stored(*row[:5], decode_points(row[5])) for row in rows)
-    return {(series.segment_id, series.metric): series for series in found}
+    if not segments or not metrics:
+        return {}
+    rows = session.execute(_SERIES, {"segments": list(segments), "metrics": list(metrics)})
+    return {
+        (segment, metric): Stored(id, metric, segment, count, last_step, decode_points([tail]))
+        for id, metric, segment, count, last_step, tail in rows
+    }
 
 
 def find_pieces(
     session: Session,
+    series: Mapping[tuple[int, str], Stored],
     stretches: Sequence[Stretch],
     metric: str,
-    x: Axis,
-    start: float | None,
-    end: float | None,
+    x: Axis = "step",
+    start: float | None = None,
+    end: float | None = None,
 ) -> list[Piece]:
-    """The part of each stretch that lies in `[start, end]` on axis `x`, empty ones left out."""
-    ids = [stretch.segment_id for stretch in stretches]
-    series = find_series(session, ids, [metric]) if ids else {}
+    """The part of each stretch that lies in `[start, end]` on axis `x`, empty ones left out.
+
+    `series` are those `find_series` found for the stretches' segments.
+    """
     pieces = []
     for stretch in stretches:
         stored = series.get((stretch.segment_id, metric))
@@ -87,21 +89,20 @@ def find_pieces(
 
 def points_of(session: Session, piece: Piece) -> Columns:
     """Every point of a piece."""
-    spans = [Span(0, piece.start, piece.stop)]
-    return Columns.concatenate(_load(session, piece.series, spans))
+    points: Columns = _load(session, piece.series, Span(0, piece.start, piece.stop))
+    return points
 
 
-def blocks_of(session: Session, pieces: Sequence[Piece], x: Axis, level: int) -> Blocks:
-    """Blocks that together hold exactly the points of the pieces, no coarser than `level`."""
-    parts = [Blocks.of_points(Columns.empty(), x)]
+def parts_of(
+    session: Session, pieces: Sequence[Piece], x: Axis, level: int
+) -> list[Columns | Blocks]:
+    """Points and blocks that together hold exactly the points of the pieces, no coarser than `level`."""
+    parts: list[Columns | Blocks] = []
     for piece in pieces:
-        spans = cover(piece.start, piece.stop, level, piece.series.count)
-        for span, rows in zip(spans, _load(session, piece.series, spans, x), strict=True):
-            if isinstance(rows, Columns):
-                parts.append(Blocks.of_points(rows, x))
-            else:
-                parts.append(Blocks.of_summary(rows, x, width(span.level)))
-    return Blocks.concatenate(parts)
+        for span in cover(piece.start, piece.stop, level, piece.series.count):
+            rows = _load(session, piece.series, span, x)
+            parts.append(Blocks.of_summary(rows, x, width(span.level)) if span.level else rows)
+    return parts
 
 
 def _before(session: Session, series: Stored, x: Axis, value: float | None) -> int:
@@ -123,60 +124,61 @@ def _through(session: Session, series: Stored, x: Axis, value: float | None) -> 
 
 def _position(session: Session, series: Stored, x: Axis, value: float, side: Any) -> int:
     """Where `value` would be inserted: down from level 1 to the one chunk that has to be searched."""
-    beyond = CHUNKS.c[f"last_{x}"] >= value if side == "left" else CHUNKS.c[f"last_{x}"] > value
-    row = session.execute(
-        select(CHUNKS.c.number, CHUNKS.c.columns)
-        .where(CHUNKS.c.series_id == series.id, CHUNKS.c.level == 1, beyond)
-        .order_by(CHUNKS.c.number)
-        .limit(1)
-    ).first()
-    if row is None:
+    found = session.execute(_BEYOND[x, side], {"series": series.id, "value": value}).first()
+    if found is None:
         closed = closed_chunks(series.count, 0) * CHUNK
         return closed + int(np.searchsorted(series.tail.axis(x), value, side))
-    _, last = decode_summary(row.columns, x).ends(x)
-    entry = int(row.number) * CHUNK + int(np.searchsorted(last, value, side))
+    _, last = decode_summary([found.columns], x).ends(x)
+    entry = int(found.number) * CHUNK + int(np.searchsorted(last, value, side))
     chunk = entry * FIRST_WIDTH // CHUNK
-    points = _load(session, series, [Span(0, chunk * CHUNK, (chunk + 1) * CHUNK)], x)[0]
+    points = _load(session, series, Span(0, chunk * CHUNK, (chunk + 1) * CHUNK), x)
     return chunk * CHUNK + int(np.searchsorted(points.axis(x), value, side))
 
 
-def _load(
-    session: Session, series: Stored, spans: Sequence[Span], x: Axis | None = None
-) -> list[Any]:
-    """The rows of each span, `Columns` of level 0 and `Summary` above, from one query.
+def _load(session: Session, series: Stored, span: Span, x: Axis | None = None) -> Any:
+    """The rows of a span, `Columns` of level 0 and `Summary` above. With `x` no other clock is decoded."""
+    numbers = span.chunks
+    parts: list[Any] = []
+    if wanted := [n for n in numbers if (span.level, n) != (0, closed_chunks(series.count, 0))]:
+        bounds = {"series": series.id, "level": span.level, "low": wanted[0], "high": wanted[-1]}
+        decode: Any = decode_summary if span.level else decode_points
+        parts = [decode(session.execute(_CHUNKS, bounds).scalars().all(), x)]
+    if len(wanted) < len(numbers):
+        parts.append(series.tail)
+    offset = numbers[0] * CHUNK
+    whole = parts[0] if len(parts) == 1 else Columns.concatenate(parts)
+    return whole[span.start - offset : span.stop - offset]
 
-    With `x` no other clock is decoded.
-    """
-    chunks = _fetch(session, series, spans, x)
-    return [_cut(span, [chunks[span.level, number] for number in span.chunks]) for span in spans]
 
-
-def _fetch(
-    session: Session, series: Stored, spans: Sequence[Span], x: Axis | None
-) -> dict[tuple[int, int], Columns | Summary]:
-    tail = (0, closed_chunks(series.count, 0))
-    found: dict[tuple[int, int], Columns | Summary] = {tail: series.tail}
-    wanted = [
-        and_(CHUNKS.c.level == span.level, CHUNKS.c.number.between(numbers[0], numbers[-1]))
-        for span in spans
-        if (numbers := [n for n in span.chunks if (span.level, n) != tail])
-    ]
-    if not wanted:
-        return found
-    rows = session.execute(
-        select(CHUNKS.c.level, CHUNKS.c.number, CHUNKS.c.columns).where(
-            CHUNKS.c.series_id == series.id, or_(*wanted)
+def _beyond(x: Axis, side: str) -> Select[Any]:
+    last = CHUNKS.c[f"last_{x}"]
+    value: BindParameter[Any] = bindparam("value")
+    return (
+        select(CHUNKS.c.number, CHUNKS.c.columns)
+        .where(
+            CHUNKS.c.series_id == bindparam("series"),
+            CHUNKS.c.level == 1,
+            last >= value if side == "left" else last > value,
         )
+        .order_by(CHUNKS.c.number)
+        .limit(1)
     )
-    for level, number, columns in rows:
-        found[level, number] = decode_summary(columns, x) if level else decode_points(columns, x)
-    return found
 
 
-def _cut(span: Span, chunks: list[Any]) -> Any:
-    """Entries `[start, stop)` out of the chunks that hold them."""
-    offset = span.chunks[0] * CHUNK
-    if len(chunks) == 1:
-        return chunks[0][span.start - offset : span.stop - offset]
-    kind = type(chunks[0])
-    return kind.concatenate(chunks)[span.start - offset : span.stop - offset]
+# Made once: to build a statement and to find it in SQLAlchemy's cache takes longer than to run it.
+_BEYOND = {(x, side): _beyond(x, side) for x in AXES for side in ("left", "right")}
+_CHUNKS = (
+    select(CHUNKS.c.columns)
+    .where(
+        CHUNKS.c.series_id == bindparam("series"),
+        CHUNKS.c.level == bindparam("level"),
+        CHUNKS.c.number.between(bindparam("low"), bindparam("high")),
+    )
+    .order_by(CHUNKS.c.number)
+)
+_SERIES = select(
+    *(SERIES.c[name] for name in ("id", "metric", "segment_id", "count", "last_step", "tail"))
+).where(
+    SERIES.c.segment_id.in_(bindparam("segments", expanding=True)),
+    SERIES.c.metric.in_(bindparam("metrics", expanding=True)),
+)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from backend.metrics.catalog import CATALOG
 from backend.metrics.columns import Axis, Columns, Point
-from backend.metrics.downsample import Blocks, Curve, downsample
-from backend.metrics.fetch import SERIES, Piece, blocks_of, find_pieces, find_series, points_of
+from backend.metrics.downsample import Blocks, Curve, as_curve, downsample, extent
+from backend.metrics.fetch import SERIES, Piece, find_pieces, find_series, parts_of, points_of
 from backend.metrics.levels import CHUNK, choose_level
 from backend.metrics.lineage import Lineage, Stretch, lineage_of
 
@@ -66,35 +66,54 @@ def read_series(
         NotFound: when there is no such run.
     """
     lineage = lineage_of(session, run_id)
-    return read_metric(session, lineage, metric, start, end, points, x, branches)
+    return read_metrics(session, lineage, [metric], start, end, points, x, branches)[0]
 
 
-def read_metric(
+def read_metrics(
     session: Session,
     lineage: Lineage,
-    metric: str,
+    metrics: Sequence[str],
     start: float | None = None,
     end: float | None = None,
     points: int | None = None,
     x: Axis = "step",
     branches: bool = False,
-) -> SeriesData:
-    """As `read_series`, for a lineage already at hand."""
-    main = find_pieces(session, lineage.main, metric, x, start, end)
+) -> list[SeriesData]:
+    """As `read_series`, for several metrics of a lineage already at hand."""
     abandoned = lineage.abandoned if branches else ()
-    aside = find_pieces(session, abandoned, metric, x, start, end)
+    series = find_series(session, _segments(*lineage.main, *abandoned), metrics)
+    found = []
+    for metric in metrics:
+        main = find_pieces(session, series, lineage.main, metric, x, start, end)
+        aside = find_pieces(session, series, abandoned, metric, x, start, end)
+        found.append(_drawn(session, metric, main, aside, start, end, points, x))
+    return found
+
+
+def _drawn(
+    session: Session,
+    metric: str,
+    main: Sequence[Piece],
+    aside: Sequence[Piece],
+    start: float | None,
+    end: float | None,
+    points: int | None,
+    x: Axis,
+) -> SeriesData:
     held = sum(map(len, main)) + sum(map(len, aside))
     raw = points is None or held <= points
     level = 0 if raw or points is None else choose_level(held, points)
-    blocks = blocks_of(session, main, x, level)
-    faint = [(piece.segment, blocks_of(session, [piece], x, level)) for piece in aside]
-    low, high = _window([blocks, *(other for _, other in faint)], start, end)
+    parts = parts_of(session, main, x, level)
+    faint = [(piece.segment, parts_of(session, [piece], x, level)) for piece in aside]
+    # The range pixel columns divide: what was asked for, else what the points span.
+    low, high = extent([*parts, *(part for _, more in faint for part in more)], x) or (0.0, 0.0)
+    window = low if start is None else start, high if end is None else end
 
-    def drawn(part: Blocks) -> Curve:
-        return part.curve() if raw or points is None else downsample(part, low, high, points)
+    def curve(some: Sequence[Columns | Blocks]) -> Curve:
+        return as_curve(some, x) if raw or points is None else downsample(some, x, *window, points)
 
-    branch_curves = tuple(Branch(segment, drawn(part)) for segment, part in faint)
-    return SeriesData(metric, x, drawn(blocks), branch_curves, raw)
+    branches = tuple(Branch(segment, curve(some)) for segment, some in faint)
+    return SeriesData(metric, x, curve(parts), branches, raw)
 
 
 def read_points(
@@ -118,7 +137,8 @@ def read_columns(
     x: Axis = "step",
 ) -> Columns:
     """As `read_points`, for a lineage already at hand."""
-    pieces = find_pieces(session, lineage.main, metric, x, start, end)
+    series = find_series(session, _segments(*lineage.main), [metric])
+    pieces = find_pieces(session, series, lineage.main, metric, x, start, end)
     return Columns.concatenate([points_of(session, piece) for piece in pieces])
 
 
@@ -128,7 +148,8 @@ def iter_points(
     """Every point of a metric as (segment number, columns), a bounded number at a time."""
     lineage = lineage_of(session, run_id)
     stretches = (*lineage.main, *(lineage.abandoned if branches else ()))
-    for piece in find_pieces(session, stretches, metric, "step", None, None):
+    series = find_series(session, _segments(*stretches), [metric])
+    for piece in find_pieces(session, series, stretches, metric):
         for start in range(piece.start, piece.stop, STREAMED):
             stop = min(start + STREAMED, piece.stop)
             yield piece.segment, points_of(session, Piece(piece.series, piece.segment, start, stop))
@@ -189,12 +210,8 @@ def read_since(session: Session, run_id: int, cursor: Cursor) -> tuple[dict[str,
     return new, Cursor(current.segment_id, counts)
 
 
-def _window(parts: Sequence[Blocks], start: float | None, end: float | None) -> tuple[float, float]:
-    """The range pixel columns divide: what was asked for, else what the points span."""
-    filled = [part for part in parts if len(part)]
-    low = min((float(part.first.min()) for part in filled), default=0.0)
-    high = max((float(part.last.max()) for part in filled), default=0.0)
-    return (low if start is None else start), (high if end is None else end)
+def _segments(*stretches: Stretch) -> list[int]:
+    return [stretch.segment_id for stretch in stretches]
 
 
 def _counts(session: Session, segment_id: int) -> dict[str, int]:
@@ -219,7 +236,8 @@ def _last_within(session: Session, stretch: Stretch, row: Row[Any]) -> Point | N
     if stretch.until is None or row.last_step <= stretch.until:
         value = np.nan if row.last_value is None else row.last_value
         return row.metric, row.last_step, row.last_episode, row.last_time, value
-    pieces = find_pieces(session, [stretch], row.metric, "step", None, None)
+    series = find_series(session, [stretch.segment_id], [row.metric])
+    pieces = find_pieces(session, series, [stretch], row.metric)
     if not pieces:
         return None
     end = pieces[0].stop

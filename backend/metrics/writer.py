@@ -138,7 +138,7 @@ def _select_open(session: Session, segment_id: int, metrics: Sequence[str]) -> d
         select(*columns).where(SERIES.c.segment_id == segment_id, SERIES.c.metric.in_(metrics))
     )
     return {
-        metric: _Open(id, count, last_step, decode_points(tail))
+        metric: _Open(id, count, last_step, decode_points([tail]))
         for metric, id, count, last_step, tail in rows
     }
 
@@ -219,7 +219,7 @@ def _open_summaries(session: Session, states: Iterable[_Open], level: int) -> di
         return {}
     key = tuple_(CHUNKS.c.series_id, CHUNKS.c.level, CHUNKS.c.number)
     rows = session.execute(select(CHUNKS.c.series_id, CHUNKS.c.columns).where(key.in_(keys)))
-    return {series: decode_summary(columns) for series, columns in rows}
+    return {series: decode_summary([columns]) for series, columns in rows}
 
 
 def _point_row(series_id: int, number: int, points: Columns) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
     statics.install(app, app.state.plotly)
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)
+    # Numbers shrink to 40 % at level 1 and to 38 % at level 6, which takes four times as long.
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)
     app.add_middleware(Guard, tickets=app.state.tickets, host=settings.host)
     return app
 

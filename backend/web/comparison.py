@@ -1,14 +1,13 @@
 """Runs side by side: one chart with a line for each, and where their configurations differ."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import plotly.graph_objects as go
 from sqlalchemy.orm import Session
 
-from backend.charts.figures import figure
-from backend.metrics.columns import Axis
+from backend.charts.figures import View, draw
+from backend.charts.traces import Trace
 from backend.metrics.store import latest, read_points
 from backend.runs.models import Run
 from backend.web import forms
@@ -20,32 +19,33 @@ LAST = 10
 
 
 def compared_figure(
-    session: Session, runs: Sequence[Run], chart: str, x: Axis, points: int, smoothing: float
-) -> go.Figure:
-    """The chart of every run in one, a colour for each run.
+    session: Session, runs: Sequence[Run], chart: str, view: View
+) -> dict[str, Any]:
+    """The chart of every run in one plain figure, a colour for each run.
 
     Raises:
         NotFound: when there is no such chart.
     """
-    traces: list[Any] = []
-    layout: Any = {}
+    traces: list[Trace] = []
+    layout: dict[str, Any] = {}
     for slot, run in enumerate(runs):
-        drawn = figure(session, run, chart, points=points, x=x, smoothing=smoothing, branches=False)
-        layout = drawn.layout
-        traces += _of_run(drawn, run, slot)
-    layout.shapes, layout.meta = (), {"chart": chart, "x": x, "marks": []}
-    return go.Figure({"data": traces, "layout": layout})
+        drawn = draw(session, run, [chart], replace(view, branches=False))[chart]
+        layout = drawn["layout"]
+        traces += _of_run(drawn["data"], run, slot)
+    layout |= {"shapes": [], "showlegend": len(runs) > 1}
+    layout["meta"] = {"chart": chart, "x": view.x, "marks": []}
+    return {"data": traces, "layout": layout}
 
 
-def _of_run(drawn: go.Figure, run: Run, slot: int) -> list[Any]:
+def _of_run(traces: Sequence[Trace], run: Run, slot: int) -> list[Trace]:
     """The chart's first metric only: with every run's every metric nobody could tell them apart."""
-    found = [trace for trace in drawn.data if trace.meta["role"] in COMPARED]
-    found = [trace for trace in found if trace.meta["metric"] == found[0].meta["metric"]]
-    for trace in found:
-        trace.name = run.name
+    found = [trace for trace in traces if trace["meta"]["role"] in COMPARED]
+    return [
         # A role of its own: the points of one run's stream must not be added to another's line.
-        trace.meta = {**trace.meta, "slot": slot, "role": "compared"}
-    return found
+        {**trace, "name": run.name, "meta": {**trace["meta"], "slot": slot, "role": "compared"}}
+        for trace in found
+        if trace["meta"]["metric"] == found[0]["meta"]["metric"]
+    ]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def test_columns_come_back_to_the_last_bit(
     integers: Array, floats: Array, short: Array, times: Array
 ) -> None:
     columns = [integers, floats, short, times]
-    unpacked = unpack(pack(columns))
+    unpacked = unpack([pack(columns)])
 
     assert [array.dtype for array in unpacked] == [array.dtype for array in columns]
     assert [array.tobytes() for array in unpacked] == [array.tobytes() for array in columns]
@@ -31,7 +31,7 @@ def test_columns_come_back_to_the_last_bit(
 def test_nan_infinities_and_negative_zero_are_kept() -> None:
     values = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 5e-324])
 
-    assert unpack(pack([values]))[0].tobytes() == values.tobytes()
+    assert unpack([pack([values])])[0].tobytes() == values.tobytes()
 
 
 def test_points_of_noise_take_nine_bytes() -> None:
@@ -49,9 +49,31 @@ def test_values_of_a_network_take_five_bytes() -> None:
     assert len(pack([step, step // 200, np.round(step * 0.05, 3), value])) / 1024 < 5
 
 
+@given(st.lists(st.integers(0, 2000), min_size=1, max_size=5))
+def test_several_blobs_come_back_one_after_the_other(lengths: list[int]) -> None:
+    rng = np.random.default_rng(len(lengths))
+    parts = [
+        (rng.integers(0, 9, n), rng.normal(size=n), np.round(rng.normal(size=n), 3))
+        for n in lengths
+    ]
+    unpacked = unpack([pack(part) for part in parts])
+
+    for i, array in enumerate(unpacked):
+        assert array.tobytes() == np.concatenate([part[i] for part in parts]).tobytes()
+
+
+def test_only_the_columns_asked_for_are_decoded() -> None:
+    one, other = np.arange(5), np.arange(5) * 2.5
+
+    assert [array.tolist() for array in unpack([pack([one, other])], {1})] == [
+        [0] * 5,
+        other.tolist(),
+    ]
+
+
 def test_columns_of_another_version_are_refused() -> None:
     blob = bytearray(pack([np.arange(3)]))
     blob[0] = 99
 
     with pytest.raises(ValueError, match="version 99"):
-        unpack(bytes(blob))
+        unpack([bytes(blob)])

@@ -22,7 +22,7 @@ def points_of(values: list[float]) -> Columns:
 
 @given(VALUES, st.integers(1, 50))
 def test_columns_partition_the_points(values: list[float], columns: int) -> None:
-    curve = downsample(Blocks.of_points(points_of(values), "step"), 0, len(values), columns)
+    curve = downsample([points_of(values)], "step", 0, len(values), columns)
 
     assert curve.count.sum() == len(values)
     assert len(curve) <= columns
@@ -41,25 +41,23 @@ def test_columns_partition_the_points(values: list[float], columns: int) -> None
 def test_summaries_say_the_same_as_the_points_they_stand_for(values: list[float]) -> None:
     points = points_of(values[: len(values) // 64 * 64])
     summary = Blocks.of_summary(Summary.of_points(points), "episode", 64)
-    one, other = (
-        downsample(blocks, 0, 1000, 1) for blocks in (summary, Blocks.of_points(points, "episode"))
-    )
+    one, other = (downsample([part], "episode", 0, 1000, 1) for part in (summary, points))
 
     assert (one.low, one.high, one.count) == (other.low, other.high, other.count)
     assert np.isclose(one.mean, other.mean)
 
 
 def test_a_mean_of_the_largest_floats_stays_in_its_band() -> None:
-    curve = downsample(Blocks.of_points(points_of([1.7e308] * 4), "step"), 0, 4, 1)
+    curve = downsample([points_of([1.7e308] * 4)], "step", 0, 4, 1)
 
     assert curve.low <= curve.mean <= curve.high
 
 
 def test_no_points_give_an_empty_curve() -> None:
-    assert len(downsample(Blocks.of_points(Columns.empty(), "step"), 0, 1, 10)) == 0
+    assert len(downsample([Columns.empty()], "step", 0, 1, 10)) == 0
 
 
 def test_points_at_one_place_fall_into_one_column() -> None:
     points = Columns.of([5] * 3, [0] * 3, [0.0] * 3, [1, 2, 3])
 
-    assert downsample(Blocks.of_points(points, "step"), 5, 5, 100).count.tolist() == [3]
+    assert downsample([points], "step", 5, 5, 100).count.tolist() == [3]

@@ -11,6 +11,8 @@ from backend.charts.figures import CHARTS
 from backend.database import Database
 from backend.metrics import store
 from backend.runs.attempts import requeue
+from backend.runs.config import parse_config
+from backend.runs.service import create_run
 from tests.web.scripted import NOW, ScriptedTrainer, claimed_run
 
 
@@ -63,6 +65,33 @@ def test_a_series_without_points_is_empty_and_a_bad_range_is_422(
     assert "swap them" in reversed_range.json()["fields"]["start"]
     for wrong in ({"x": "year"}, {"points": 0}, {"points": 10**9}, {"start": "nan"}):
         assert api.get(address, params={"metric": "a", **wrong}).status_code == 422, wrong
+
+
+def test_several_metrics_of_several_runs_come_in_one_answer(
+    api: TestClient, trainer: ScriptedTrainer, database: Database
+) -> None:
+    with database.write() as session:
+        other = create_run(session, "", "quickstart", parse_config("quickstart", {}), NOW).id
+    runs, metrics = [trainer.run_id, other], ["progress/speed", "episode/return"]
+    query = {"runs": runs, "metrics": metrics, "points": 50}
+    found = api.get("/api/v1/series", params=query).json()
+    assert [(s["run_id"], s["metric"]) for s in found] == [(r, m) for r in runs for m in metrics]
+    one = {"metric": "progress/speed", "points": 50}
+    assert found[0] == api.get(f"/api/v1/runs/{trainer.run_id}/series", params=one).json()
+    assert found[2]["curve"]["x"] == []
+
+
+def test_too_many_series_and_unknown_runs_are_refused(
+    api: TestClient, trainer: ScriptedTrainer
+) -> None:
+    address = "/api/v1/series"
+    unknown = api.get(address, params={"runs": 99, "metrics": "m"})
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, "Run 99 does not exist")
+    many = {"runs": [trainer.run_id] * 20, "metrics": [f"m{i}" for i in range(21)]}
+    refused = api.get(address, params=many)
+    assert refused.status_code == 422
+    assert "ask for fewer" in refused.json()["fields"]["metrics"]
+    assert api.get(address, params={"runs": trainer.run_id}).status_code == 422
 
 
 def test_values_that_are_not_finite_reach_the_reader_as_null_not_as_broken_json(
@@ -159,6 +188,8 @@ def test_several_runs_share_one_chart(api: TestClient, trainer: ScriptedTrainer)
     address = "/api/v1/compare/charts/return"
     drawn = api.get(f"{address}?runs={trainer.run_id}").json()
     assert [trace["meta"]["role"] for trace in drawn["data"]] == ["compared"]
+    zoomed = api.get(f"{address}?runs={trainer.run_id}&start=1000&end=2000&smoothing=0").json()
+    assert len(zoomed["data"][0]["x"]["bdata"]) < len(drawn["data"][0]["x"]["bdata"])
     assert api.get(address).status_code == 422
     assert api.get(f"{address}?runs=99").status_code == 404
     assert api.get(address + "?" + "&".join(["runs=1"] * 9)).status_code == 422

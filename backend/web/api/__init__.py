@@ -12,6 +12,7 @@ from backend.web.api import (
     health,
     metrics,
     runs,
+    series,
     snapshots,
     workers,
 )
@@ -23,6 +24,7 @@ for module in (
     external,
     checkpoints,
     metrics,
+    series,
     snapshots,
     compare,
     gates,

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from backend.analysis.grouping import EVERYTHING_BUT_THE_SEED
 from backend.charts.encoding import to_json
+from backend.charts.figures import View
 from backend.charts.group_curves import group_curves
 from backend.gates.storable import storable
 from backend.metrics.columns import Axis
@@ -14,8 +15,8 @@ from backend.reports.comparison import RETURNS, compare, groups_of
 from backend.reports.comparison_report import comparison_report
 from backend.reports.latex import body
 from backend.runs.service import get_run
-from backend.web.api.metrics import Columns
 from backend.web.api.schemas import RowId
+from backend.web.api.series import Bound, PixelColumns, check_range
 from backend.web.comparison import MOST_RUNS, compared_figure
 from backend.web.context import Reading
 
@@ -27,14 +28,17 @@ def read_chart(
     chart: Annotated[str, Path(max_length=240)],
     session: Reading,
     runs: Annotated[list[RowId], Query(min_length=1, max_length=MOST_RUNS)],
-    points: Columns = 800,
+    start: Bound = None,
+    end: Bound = None,
+    points: PixelColumns = 800,
     x: Axis = "step",
     smoothing: Annotated[float, Query(ge=0, lt=1)] = 0.6,
 ) -> Response:
     """A chart of several runs as Plotly figure JSON."""
     found = [get_run(session, run_id) for run_id in runs]
-    drawn = compared_figure(session, found, chart, x, points, smoothing)
-    return Response(drawn.to_json(validate=False), media_type="application/json")
+    check_range(start, end)
+    drawn = compared_figure(session, found, chart, View(start, end, points, x, smoothing))
+    return Response(to_json(drawn), media_type="application/json")
 
 
 MOST_GROUPED = 200

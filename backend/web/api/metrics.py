@@ -1,46 +1,26 @@
-"""Metrics over HTTP: which a run has, any range of one, and figures ready to draw."""
+"""Metrics over HTTP: which a run has, every raw point of them, and figures ready to draw."""
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response, StreamingResponse
 
 from backend.charts.encoding import to_json
 from backend.charts.figures import View, draw
-from backend.errors import InvalidConfig
 from backend.metrics import store
 from backend.metrics.catalog import describe
 from backend.metrics.columns import Axis
-from backend.metrics.downsample import Curve
 from backend.metrics.export import csv_lines, parquet_blocks
 from backend.runs.service import get_run
 from backend.web.api.runs import RunId
-from backend.web.api.schemas import BranchOut, CurveOut, MetricOut, SeriesOut
+from backend.web.api.schemas import MetricOut
+from backend.web.api.series import Bound, MetricName, PixelColumns, check_range
 from backend.web.context import Reading
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["metrics"])
-MetricName = Annotated[str, Query(min_length=1, max_length=200)]
 Metrics = Annotated[list[MetricName] | None, Query()]
-Bound = Annotated[float | None, Query(allow_inf_nan=False)]
-Columns = Annotated[int, Query(ge=1, le=4000, description="Pixel columns, or points at the most")]
-
-
-def finite(values: Any) -> list[float | None]:
-    """JSON has no NaN: what is not finite is null."""
-    return [value if math.isfinite(value) else None for value in values.tolist()]
-
-
-def _curve(curve: Curve) -> CurveOut:
-    return CurveOut(
-        x=curve.x.tolist(),
-        mean=finite(curve.mean),
-        low=finite(curve.low),
-        high=finite(curve.high),
-        count=curve.count.tolist(),
-        nonfinite=curve.nonfinite.tolist(),
-    )
 
 
 @router.get("/metrics")
@@ -63,31 +43,6 @@ def _metric(name: str, point: store.Point | None) -> MetricOut:
         better=known.better,
         last_step=point[1] if point else None,
         last_value=value,
-    )
-
-
-@router.get("/series")
-def read_series(
-    run_id: RunId,
-    metric: MetricName,
-    session: Reading,
-    start: Bound = None,
-    end: Bound = None,
-    points: Columns = 1000,
-    x: Axis = "step",
-    branches: bool = False,
-) -> SeriesOut:
-    """A metric over `[start, end]` of an axis, min, max and mean per pixel column; `branches` adds the
-    abandoned ones."""
-    get_run(session, run_id)
-    _check_range(start, end)
-    series = store.read_series(session, run_id, metric, start, end, points, x, branches)
-    return SeriesOut(
-        metric=metric,
-        x=x,
-        raw=series.raw,
-        curve=_curve(series.curve),
-        branches=[BranchOut(segment=b.segment, curve=_curve(b.curve)) for b in series.branches],
     )
 
 
@@ -118,19 +73,14 @@ def read_chart(
     session: Reading,
     start: Bound = None,
     end: Bound = None,
-    points: Columns = 800,
+    points: PixelColumns = 800,
     x: Axis = "step",
     smoothing: Annotated[float, Query(ge=0, lt=1)] = 0.6,
     branches: bool = True,
 ) -> Response:
     """A chart as Plotly figure JSON; smoothed, with the values themselves faint beneath."""
     run = get_run(session, run_id)
-    _check_range(start, end)
+    check_range(start, end)
     view = View(start, end, points, x, smoothing, branches)
     drawn = draw(session, run, [chart], view)[chart]
     return Response(to_json(drawn), media_type="application/json")
-
-
-def _check_range(start: float | None, end: float | None) -> None:
-    if start is not None and end is not None and start > end:
-        raise InvalidConfig({"start": f"start ({start:g}) is after end ({end:g}): swap them"})

@@ -255,6 +255,7 @@ class BranchOut(BaseModel):
 class SeriesOut(BaseModel):
     """`raw`: every point is a row of its own, nothing is summed up."""
 
+    run_id: int
     metric: str
     x: str
     raw: bool
