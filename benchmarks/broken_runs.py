@@ -270,7 +270,10 @@ class _NoCommands:
 class _NoSaver:
     """Writes no checkpoint."""
 
-    def save(self, *_: Any) -> None:
+    def save(self, *_: Any) -> tuple[None, None]:
+        return None, None
+
+    def begin(self, *_: Any) -> None:
         return None
 
     def save_evidence(self, *_: Any) -> str:

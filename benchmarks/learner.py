@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
-from sb3_peer import NatureExtractor, add, make_peer
 
 from backend.runs.config import parse_config
+from benchmarks.sb3_peer import NatureExtractor, add, make_peer
 from worker.agents import TD3, Exploration, make_agent
 from worker.agents.encoders import BLOCK, NatureEncoder, space_to_depth
 from worker.checkpointing import CheckpointInfo, TrainerState, capture_rng, save_checkpoint

@@ -1,104 +1,149 @@
-"""How long a preset takes to learn its route, through the whole product: one run a seed, one after the other.
+"""Trains the studies of `driving_studies.py` through the whole product, and keeps what came of each run.
 
-    python benchmarks/learning_to_drive.py --preset quickstart --seeds 0,1,2
+    python -m benchmarks.learning_to_drive                       every run that is not there yet
+    python -m benchmarks.learning_to_drive --only quickstart vision-small --seeds 0
+    python -m benchmarks.learning_to_drive --minutes 0           without a limit of time, on a machine that has it
+    python -m benchmarks.driving_report                          docs/results.md from what is there
 
-Learnt means two evaluations in a row, each of all configured episodes, with a success rate of at least
-80 %. Time is counted from the run's first training step to the end of the second of them, evaluations
-included. The last line is JSON.
+Runs, checkpoints and what baselines reached lie in one data folder (`--data`, .pitwall-learn), which `pitwall
+up --data` shows like any other. A run that ended is not trained again; one broken off is. The last line is
+JSON.
 """
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
-import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from backend.database import Database
-from backend.metrics.store import read_points
-from backend.runs.config import parse_config
-from backend.runs.service import list_runs
+from benchmarks.driving_records import RESULTS, Record, read_record, stored, write_record
+from benchmarks.driving_studies import STUDIES, Study
 
-SUCCESS = 0.8
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / ".pitwall-learn"
+GRACE = 120.0
 
 
-@dataclass(frozen=True)
-class Learnt:
-    """Where one seed had learnt; None if it had not within its steps."""
+def pitwall(*arguments: str, minutes: float = 0) -> str:
+    """What a command of the product printed; `minutes` later it is asked to halt.
 
-    seed: int
-    steps: int | None
-    seconds: float | None
-    evaluations: int
-    final_success: float
-    verdict: str
+    Raises:
+        CalledProcessError: it failed.
+    """
+    command = [sys.executable, "-W", "ignore", "-m", "backend.cli", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=sys.stderr, text=True
+    )
+    try:
+        output, _ = process.communicate(timeout=60 * minutes or None)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=GRACE)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, output)
+    return output
+
+
+def assignments(values: dict[str, Any]) -> list[str]:
+    return [
+        part for name, value in values.items() for part in ("--set", f"{name}={json.dumps(value)}")
+    ]
+
+
+def train(study: Study, seed: int, minutes: float, data: Path) -> None:
+    """One run of the product."""
+    name = f"{study.name}-{seed}"
+    print(f"training {name}", file=sys.stderr, flush=True)
+    settings = assignments(study.settings(seed))
+    arguments = ["train", "--preset", study.preset, "--name", name, "--data", str(data), "--json"]
+    pitwall(*arguments, *settings, minutes=minutes)
+
+
+def drive(study: Study, policy: str, data: Path, *options: str, **settings: Any) -> dict[str, Any]:
+    """What a policy reaches over the episodes of the study's evaluations, all twenty."""
+    print(f"driving {policy} {options} {settings}", file=sys.stderr, flush=True)
+    preset = ["--preset", study.preset, "--data", str(data), "--json"]
+    chosen = {**study.overrides, **settings}
+    if policy in ("pid-pursuit", "random"):  # a baseline has no learner to configure
+        chosen.pop("algorithm", None)
+    found: dict[str, Any] = json.loads(
+        pitwall("evaluate", "--policy", policy, *preset, *assignments(chosen), *options)
+    )
+    return {name: value for name, value in found.items() if name != "records"}
+
+
+def trials(study: Study, record: Record, data: Path) -> dict[str, dict[str, Any]]:
+    """Beside the run: baselines over the same episodes, and its own best policy, seeing and blind."""
+    seed = record.seed
+    found = {
+        "pid-pursuit": drive(study, "pid-pursuit", data, seed=seed),
+        "random": drive(study, "random", data, seed=seed),
+    }
+    if record.best_checkpoint:
+        found["best"] = drive(study, record.best_checkpoint, data)
+        if study.sees:
+            found["constant image"] = drive(study, record.best_checkpoint, data, "--constant-image")
+        for name, settings in study.elsewhere.items():
+            found[name] = drive(study, record.best_checkpoint, data, **settings)
+            found[f"{name}, pid-pursuit"] = drive(study, "pid-pursuit", data, seed=seed, **settings)
+    return found
+
+
+def chosen(only: list[str], seeds: list[int]) -> Iterator[tuple[Study, int]]:
+    for study in STUDIES.values():
+        if not only or study.name in only:
+            yield from ((study, seed) for seed in study.seeds if not seeds or seed in seeds)
+
+
+def see_through(study: Study, seed: int, minutes: float, data: Path, again: bool) -> Record:
+    """The record of one run: stored, or of the run now trained and its trials."""
+    known = {(record.study, record.seed): record for record in stored()}
+    if not again and (record := known.get((study.name, seed))):
+        return record
+    record = read_record(data, study, seed)
+    if again or record is None:
+        train(study, seed, minutes, data)
+        record = read_record(data, study, seed)
+    if record is None:
+        raise SystemExit(
+            f"{study.name}-{seed} did not end: look at it with `pitwall up --data {data}`"
+        )
+    record.trials = trials(study, record, data)
+    write_record(record)
+    return record
 
 
 def main() -> None:
-    arguments = _arguments()
-    seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    found = [_learn(arguments.preset, seed, arguments.steps, arguments.set) for seed in seeds]
-    _table(found)
-    times = [learnt.seconds for learnt in found if learnt.seconds is not None]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--only", nargs="*", default=[], choices=list(STUDIES), metavar="STUDY")
+    parser.add_argument("--seeds", nargs="*", default=[], type=int)
+    parser.add_argument(
+        "--minutes", type=float, help="of a run; 0 is no limit; else the study's own"
+    )
+    parser.add_argument("--again", action="store_true", help="train runs anew that are there")
+    given = parser.parse_args()
+    records = [
+        see_through(
+            study, seed, study.minutes if given.minutes is None else given.minutes,
+            given.data.resolve(), given.again,
+        )
+        for study, seed in chosen(given.only, given.seeds)
+    ]  # fmt: skip
+    learnt = [record for record in records if record.learnt_seconds is not None]
     summary = {
-        "name": f"{arguments.preset}: seconds until learnt, worst seed",
-        "value": max(times) if len(times) == len(seeds) else None,
-        "unit": "s",
-        "seeds": [asdict(learnt) for learnt in found],
+        "name": "driving studies: runs that learnt",
+        "ratio": len(learnt) / max(1, len(records)),
+        "unit": "share of runs",
+        "results": str(RESULTS),
+        "runs": {f"{r.study}-{r.seed}": [r.learnt_step, r.learnt_seconds] for r in records},
     }
     print(json.dumps(summary))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", default="quickstart")
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--steps", type=int, default=15_000, help="steps of each run")
-    parser.add_argument("--set", action="append", default=[], help="key=value, as `pitwall train`")
-    return parser.parse_args()
-
-
-def _learn(preset: str, seed: int, steps: int, overrides: list[str]) -> Learnt:
-    """Train one seed in the foreground in a folder of its own and read what its database says."""
-    settings = [part for override in overrides for part in ("--set", override)]
-    with tempfile.TemporaryDirectory(prefix="pitwall-") as folder:
-        command = [sys.executable, "-m", "backend.cli", "train", "--data", folder]
-        command += ["--preset", preset, "--seed", str(seed), "--steps", str(steps), *settings]
-        subprocess.run([*command, "--json"], check=True, stdout=sys.stderr)
-        return _read(Path(folder), seed, parse_config(preset).evaluation_episodes)
-
-
-def _read(folder: Path, seed: int, episodes: int) -> Learnt:
-    database = Database(f"sqlite:///{folder / 'pitwall.db'}")
-    with database.read() as session:
-        run = list_runs(session)[0]
-        success = read_points(session, run.id, "evaluation/success_rate")
-        counts = read_points(session, run.id, "evaluation/episodes")
-        rewards = read_points(session, run.id, "progress/reward")
-    database.close()
-    good = (success.value >= SUCCESS) & (counts.value >= episodes)
-    second = next((i for i in range(1, len(good)) if good[i - 1] and good[i]), None)
-    return Learnt(
-        seed,
-        None if second is None else int(success.step[second]),
-        None if second is None else round(float(success.time[second] - rewards.time[0]), 1),
-        len(good),
-        float(success.value[-1]),
-        run.verdict,
-    )
-
-
-def _table(found: list[Learnt]) -> None:
-    print("| seed | learnt at step | after | evaluations | last success | verdict |")
-    print("|---|---|---|---|---|---|")
-    for run in found:
-        step = "not" if run.steps is None else f"{run.steps:,}"
-        time = "" if run.seconds is None else f"{run.seconds:.0f} s"
-        print(
-            f"| {run.seed} | {step} | {time} | {run.evaluations} | {run.final_success:.0%} "
-            f"| {run.verdict} |"
-        )
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ def opened(
             progress,
         )
         stack.callback(journal.close, CLOSE_PATIENCE)
+        stack.callback(saver.close)
         if not replayed:
             progress.episode = None
             journal.event(Level.INFO, "episode", "The episode under way begins anew: " + NOT_EXACT)

@@ -25,7 +25,7 @@ from backend.checkpoints.files import (
 )
 from backend.runs.config import RunConfig
 from worker import trees
-from worker.replay.buffer import ReplayBuffer
+from worker.replay.buffer import CopyArray, ReplayBuffer, fresh
 from worker.replay.regions import Arrays, RegionView, SavedRegion
 from worker.tensorfile import serialise
 
@@ -65,6 +65,7 @@ class TrainerState:
 class Capture:
     """A checkpoint as it will be: memory nobody writes to, until `write_checkpoint` lets go of it."""
 
+    info: CheckpointInfo
     path: Path
     contents: Tree
     arrays: Arrays
@@ -72,15 +73,21 @@ class Capture:
 
 
 def capture_checkpoint(
-    folder: Path, state: TrainerState, replay: ReplayBuffer, info: CheckpointInfo
+    folder: Path,
+    state: TrainerState,
+    replay: ReplayBuffer,
+    info: CheckpointInfo,
+    copy: CopyArray = fresh,
 ) -> Capture:
     """What `write_checkpoint` writes to `folder/step-KIND`, in another thread if wanted.
 
-    Takes milliseconds; training may go on at once.
+    Takes milliseconds; training may go on at once. `state` must hold copies; `copy` makes those of the
+    buffer.
     """
     plain, tensors = trees.split(vars(state))
-    stored = replay.capture()
+    stored = replay.capture(copy)
     return Capture(
+        info,
         unused_path(folder, f"step-{info.step:09d}-{info.kind}"),
         {**_describe(info), "state": plain, "replay": stored.counters},
         {name: tensor.numpy() for name, tensor in tensors.items()},

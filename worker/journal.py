@@ -19,6 +19,7 @@ from backend.runs import attempts
 from backend.runs.attempts import Claim
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run
+from worker.checkpointing import CheckpointInfo
 from worker.evaluation import Evaluation
 from worker.progress import Progress
 from worker.recorder import Recorder
@@ -106,31 +107,28 @@ class Journal:
 
     def checkpoint(
         self,
-        kind: CheckpointKind,
+        info: CheckpointInfo,
         files: CheckpointFiles,
-        progress: Progress,
-        updates: int,
         evaluation: Evaluation | None = None,
     ) -> None:
         """Files that are safe on disk become a checkpoint of the run; older ones retire."""
-        step, episode = progress.step, progress.episodes
 
         def record(session: Session, now: float) -> None:
             attempts.record_checkpoint(
                 session,
                 self._claim.run_id,
                 self._claim.token,
-                kind,
-                step=step,
-                episode=episode,
-                updates=updates,
+                info.kind,
+                step=info.step,
+                episode=info.episode,
+                updates=info.updates,
                 path=files.path,
                 size=files.bytes,
                 sha256=files.sha256,
                 now=now,
                 evaluation_return=evaluation.return_mean if evaluation else None,
                 evaluation_success=evaluation.success_rate if evaluation else None,
-                is_best=kind is CheckpointKind.BEST,
+                is_best=info.kind == CheckpointKind.BEST,
             )
             self._retired = attempts.retire_checkpoints(
                 session, self._claim.run_id, self._claim.token, self._kept, now

@@ -1,6 +1,7 @@
 """A trainer's state on disk and back: which parts, in which order, and how an episode under way is replayed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,31 @@ from numpy.typing import NDArray
 
 from backend.checkpoints.files import CheckpointFiles
 from backend.checkpoints.kinds import CheckpointKind
+from backend.errors import CheckpointError
 from backend.runs.config import RunConfig
 from worker.agents import TD3, Exploration
 from worker.checkpointing import (
+    Capture,
     CheckpointInfo,
     TrainerState,
+    capture_checkpoint,
     capture_rng,
     load_checkpoint,
     restore_rng,
-    save_checkpoint,
+    write_checkpoint,
 )
+from worker.kept import KeptMemory
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
 
+Written = Callable[[CheckpointInfo, CheckpointFiles | CheckpointError], None]
+
 
 class Saver:
-    """Writes checkpoints of one attempt into the run's folder and restores from any of them."""
+    """Writes checkpoints of one attempt into the run's folder and restores from any of them.
+
+    One is written at a time: capturing the next waits until the one before is on the disk.
+    """
 
     def __init__(
         self,
@@ -44,16 +54,42 @@ class Saver:
         self._agent = agent
         self._replay = replay
         self._exploration = exploration
+        self._memory = KeptMemory()
+        self._writer = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[None] | None = None
 
-    def save(self, kind: CheckpointKind, progress: Progress) -> CheckpointFiles:
-        """Everything the run needs to go on exactly here.
+    def save(
+        self, kind: CheckpointKind, progress: Progress
+    ) -> tuple[CheckpointInfo, CheckpointFiles]:
+        """Everything the run needs to go on exactly here, on the disk when this returns.
 
         Raises:
             CheckpointError: nothing was written; earlier checkpoints are whole.
         """
+        capture = self.capture(kind, progress)
+        return capture.info, write_checkpoint(capture)
+
+    def begin(self, kind: CheckpointKind, progress: Progress, written: Written) -> None:
+        """The same without waiting for the disk: training pauses for the copy only.
+
+        `written` is told in the writer's thread.
+        """
+        self._writing = self._writer.submit(_write, self.capture(kind, progress), written)
+
+    def settle(self) -> None:
+        """Wait until what was begun is written and told."""
+        if self._writing is not None:
+            self._writing.result()
+
+    def close(self) -> None:
+        self._writer.shutdown()
+
+    def capture(self, kind: CheckpointKind, progress: Progress) -> Capture:
+        """This moment in memory of its own; one at a time."""
+        self.settle()
         assert isinstance(self._env.observation_space, gymnasium.spaces.Dict)
         state = TrainerState(
-            agent=self._agent.state_dict(),
+            agent=self._agent.state_dict(self._memory.tensor),
             exploration=self._exploration.state_dict(),
             progress=_packed(progress),
             rng=capture_rng(),
@@ -67,7 +103,13 @@ class Saver:
             observation_space=self._env.observation_space,
             action_dim=self._agent.action_dim,
         )
-        return save_checkpoint(self._folder, state, self._replay, info)
+        return capture_checkpoint(
+            self._folder,
+            state,
+            self._replay,
+            info,
+            lambda name, array: self._memory.array(f"replay/{name}", array),
+        )
 
     def restore(self, path: Path) -> Progress:
         """Put every part back; the progress still has its episode to be driven again.
@@ -88,6 +130,15 @@ class Saver:
             {key: np.ascontiguousarray(value) for key, value in evidence.items()}, path
         )
         return path
+
+
+def _write(capture: Capture, written: Written) -> None:
+    try:
+        files = write_checkpoint(capture)
+    except CheckpointError as error:
+        written(capture.info, error)
+    else:
+        written(capture.info, files)
 
 
 def replay_episode(env: gymnasium.Env[Any, Any], episode: Episode) -> bool:

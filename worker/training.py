@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from backend.checkpoints.files import CheckpointFiles
 from backend.checkpoints.kinds import CheckpointKind
 from backend.errors import CheckpointError
 from backend.gates.engine import Request as Demand
@@ -17,6 +18,7 @@ from backend.rules.rule import RuleAction
 from backend.runs.config import RunConfig
 from backend.runs.events import Level
 from worker.agents import TD3, Exploration, NonFinite
+from worker.checkpointing import CheckpointInfo
 from worker.commands import Commands, Request, RequestKind
 from worker.environment import SimulatorLost
 from worker.evaluation import Evaluation, evaluate
@@ -127,9 +129,7 @@ class Training:
         while request := self.commands.poll():
             if request.kind is not RequestKind.CHECKPOINT:
                 return self._stop(request)
-            checkpoint = self._save(CheckpointKind.MANUAL)
-            self.journal.flush(timeout=ANSWER_PATIENCE)  # who asked finds it listed
-            self.commands.answer(request, ok=checkpoint, result=f"step {self.progress.step:,}")
+            self._save_beside(CheckpointKind.MANUAL, request=request)
         if self.journal.fenced:
             return End(Outcome.FENCED, "another attempt owns the run")
         return self._heed(self.journal.demands())
@@ -138,10 +138,11 @@ class Training:
         """What rules ask: a checkpoint, unless one was just written, and then perhaps an end."""
         ending = next((d for d in demands if d.action is not RuleAction.CHECKPOINT), None)
         due = self.progress.step >= self._saved_step + ALERT_INTERVAL
-        if ending or (demands and due):
-            self._save(CheckpointKind.ALERT)
         if ending is None:
+            if demands and due:
+                self._save_beside(CheckpointKind.ALERT)
             return None
+        self._save(CheckpointKind.ALERT)
         rolls = ending.action is RuleAction.ROLLBACK
         outcome = Outcome.ROLLED_BACK if rolls else Outcome.HALTED
         return End(outcome, f"rule {ending.rule}: {ending.reason}")
@@ -210,7 +211,7 @@ class Training:
         if step % DIAGNOSTICS_EVERY == 0:
             self._sample()
         if step % self.config.checkpoint_interval == 0 and step < self.config.total_steps:
-            self._save(CheckpointKind.INTERVAL)
+            self._save_beside(CheckpointKind.INTERVAL)
 
     def _sample(self) -> None:
         learning = self.progress.step >= self.config.learning_starts + DIAGNOSTICS_EVERY
@@ -284,7 +285,7 @@ class Training:
         best = self.progress.best
         if self.agent.updates and (best is None or score > best):
             self.progress.best = score
-            self._save(CheckpointKind.BEST, evaluation)
+            self._save_beside(CheckpointKind.BEST, evaluation)
 
     def _finish(self) -> End:
         """The plan is done: a last evaluation and a last checkpoint."""
@@ -293,19 +294,38 @@ class Training:
         self._save(CheckpointKind.FINAL)
         return End(Outcome.FINISHED, "all planned steps are done")
 
-    def _save(self, kind: CheckpointKind, evaluation: Evaluation | None = None) -> bool:
-        """Write a checkpoint; a full disk costs an alert, not the run."""
+    def _save(self, kind: CheckpointKind) -> None:
+        """Write a checkpoint before anything else happens; a full disk costs an alert, not the run."""
         self._activity("saving")
         try:
-            files = self.saver.save(kind, self.progress)
+            info, files = self.saver.save(kind, self.progress)
         except CheckpointError as error:
             self.journal.event(Level.CRITICAL, "checkpoint", str(error))
-            return False
+        else:
+            self.journal.checkpoint(info, files)
         finally:
             self._activity(DRIVING)
+
+    def _save_beside(
+        self,
+        kind: CheckpointKind,
+        evaluation: Evaluation | None = None,
+        request: Request | None = None,
+    ) -> None:
+        """Write a checkpoint of this moment while training goes on; who asked for it hears when it is safe."""
+
+        def written(info: CheckpointInfo, result: CheckpointFiles | CheckpointError) -> None:
+            safe = not isinstance(result, CheckpointError)
+            if isinstance(result, CheckpointError):
+                self.journal.event(Level.CRITICAL, "checkpoint", str(result))
+            else:
+                self.journal.checkpoint(info, result, evaluation)
+            if request is not None:
+                self.journal.flush(timeout=ANSWER_PATIENCE)  # who asked finds it listed
+                self.commands.answer(request, ok=safe, result=f"step {info.step:,}")
+
         self._saved_step = self.progress.step
-        self.journal.checkpoint(kind, files, self.progress, self.agent.updates, evaluation)
-        return True
+        self.saver.begin(kind, self.progress, written)
 
     def _diverged(self, error: NonFinite) -> End:
         """Halt with the evidence saved; the weights are still those before the update."""

@@ -1,11 +1,13 @@
 """`pitwall evaluate`: one policy over fixed episodes, outside any run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from gymnasium import Env, spaces
+from numpy.typing import NDArray
 
 from backend.checkpoints.files import read_manifest
 from backend.errors import PitwallError
@@ -23,6 +25,7 @@ from worker.seeding import Stream, episode_seed
 from worker.simulators import EMBEDDED, parse_addresses, start_server
 
 PID_PURSUIT, RANDOM = "pid-pursuit", "random"
+GRAY = 128
 
 
 def config_of_checkpoint(path: Path) -> RunConfig:
@@ -35,15 +38,26 @@ def config_of_checkpoint(path: Path) -> RunConfig:
 
 
 def evaluate_policy(
-    settings: Settings, policy: str, config: RunConfig, episodes: int
+    settings: Settings,
+    policy: str,
+    config: RunConfig,
+    episodes: int,
+    constant_image: bool = False,
 ) -> dict[str, Any]:
     """Drive `policy` (pid-pursuit, random, or a checkpoint's folder) and return what it reached.
 
-    The episodes are those of the run's own evaluations, all of them, without screening.
+    The episodes are those of the run's own evaluations, all of them, without screening. With
+    `constant_image` every picture is replaced by one gray: who still drives well does not look.
+
+    Raises:
+        PitwallError: `constant_image` for a policy that is given no pictures.
     """
     with _simulator(settings, config) as address, closing(make_environment(config, address)) as env:
         seeds = [episode_seed(config.seed, Stream.EVALUATION, i) for i in range(episodes)]
-        return _document(policy, evaluate(env, _policy(policy, config, env), seeds))
+        driver = _policy(policy, config, env)
+        if constant_image:
+            driver = _blinded(driver, config)
+        return _document(policy, evaluate(env, driver, seeds))
 
 
 @contextmanager
@@ -76,6 +90,16 @@ def _policy(name: str, config: RunConfig, env: Env[Any, Any]) -> Policy:
     agent = make_agent(config, observation_space, action_space)
     agent.load_state_dict(load_checkpoint(Path(name)).agent)
     return agent.act
+
+
+def _blinded(policy: Policy, config: RunConfig) -> Policy:
+    if not config.uses_images:
+        raise PitwallError(f"constant-image: a policy on {config.actor_input} sees no picture")
+
+    def act(observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        return policy({**observation, "image": np.full_like(observation["image"], GRAY)})
+
+    return act
 
 
 def _document(policy: str, evaluation: Evaluation) -> dict[str, Any]:

@@ -78,6 +78,9 @@ def evaluate(
     carla: Annotated[
         str | None, typer.Option(help="CARLA server as HOST:PORT; else an embedded one")
     ] = None,
+    constant_image: Annotated[
+        bool, typer.Option("--constant-image", help="Blind it: a policy that steers by sight fails")
+    ] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -91,7 +94,8 @@ def evaluate(
     else:
         trained = config_of_checkpoint(Path(policy)).model_dump(mode="json")
         config = parse_config(preset, {**trained, **overrides})
-    result = evaluate_policy(settings_from(data, carla=carla), policy, config, episodes)
+    settings = settings_from(data, carla=carla)
+    result = evaluate_policy(settings, policy, config, episodes, constant_image)
     if as_json:
         typer.echo(json.dumps(result))
     else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from worker.agents.parameters import ParameterVector
+from worker.agents.parameters import Copy, ParameterVector, fresh
 
 EPSILON = 1e-6  # of torch.nn.utils.clip_grad_norm_
 
@@ -69,9 +69,12 @@ class Optimiser:
             encoder, head, total, torch.clamp(self._max_norm / (total + EPSILON), max=1)
         )
 
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Adam's moments as vectors in the order of the parameters, and its step count."""
-        return {name: value.clone() for name, value in self._moments().items()}
+    def state_dict(self, prefix: str = "", copy: Copy = fresh) -> dict[str, torch.Tensor]:
+        """Adam's moments as vectors in the order of the parameters, and its step count.
+
+        `copy` is given a name beginning with `prefix` for each.
+        """
+        return {name: copy(prefix + name, value) for name, value in self._moments().items()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         for name, value in self._moments().items():

@@ -17,7 +17,7 @@ from worker.agents.encoders import prepare
 from worker.agents.errors import NonFinite
 from worker.agents.gradients import Optimiser
 from worker.agents.networks import Actor, Critic
-from worker.agents.parameters import ParameterVector
+from worker.agents.parameters import Copy, ParameterVector, fresh
 from worker.agents.policy import Policy
 from worker.replay.batch import Batch, Observations
 
@@ -171,14 +171,18 @@ class TD3:
                 found.update(trace.evidence())
         return found
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything `update` depends on, copied."""
+    def state_dict(self, copy: Copy = fresh) -> dict[str, Any]:
+        """Everything `update` depends on, copied by `copy`, a few large vectors under names of their own."""
+        networks = {
+            name: vector.named(copy(name, vector.values))
+            for name, vector in self._vectors().items()
+        }
         return {
             "updates": self.updates,
             "noise": self._noise.get_state(),
-            **{name: _copied(network.state_dict()) for name, network in self._networks().items()},
-            "actor_optimiser": self.actor_optimiser.state_dict(),
-            "critic_optimiser": self.critic_optimiser.state_dict(),
+            **networks,
+            "actor_optimiser": self.actor_optimiser.state_dict("actor_", copy),
+            "critic_optimiser": self.critic_optimiser.state_dict("critic_", copy),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -190,6 +194,14 @@ class TD3:
         self.actor_optimiser.load_state_dict(state["actor_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
         self._batch = self._critic_trace = self._actor_trace = None
+
+    def _vectors(self) -> dict[str, ParameterVector]:
+        return {
+            "actor": self.actor_optimiser.vector,
+            "critic": self.critic_optimiser.vector,
+            "target_actor": self._target_actor_vector,
+            "target_critic": self._target_critic_vector,
+        }
 
     def _networks(self) -> dict[str, nn.Module]:
         return {
@@ -213,7 +225,3 @@ def _frozen_copy(network: nn.Module) -> Any:
 
 def _detached(features: torch.Tensor | None) -> torch.Tensor | None:
     return None if features is None else features.detach()
-
-
-def _copied(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}

@@ -1,6 +1,6 @@
 """Replay memory: every observation once, frame stacks by index, on a memory-mapped file if it has images."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,12 @@ from worker.replay.storage import IMAGE, allocate, map_frames, slots, stack_of
 REGION_BYTES = 8 * 2**20
 
 Observation = Mapping[str, NDArray[Any]]
+CopyArray = Callable[[str, NDArray[Any]], NDArray[Any]]
+
+
+def fresh(_name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """The plain way to copy: into new memory."""
+    return array.copy()
 
 
 @dataclass(frozen=True)
@@ -169,16 +175,17 @@ class ReplayBuffer:
         }
         return ReplayState(counters, [self._view(region) for region in self._used_regions()])
 
-    def capture(self) -> ReplayState:
+    def capture(self, copy: CopyArray = fresh) -> ReplayState:
         """The state as it is now, valid while more is added, until each region is released.
 
-        The region under way is copied. The others are not: should the ring come round to one of them
+        The region under way is copied, by `copy`. The others are not: should the ring come round to one of them
         before it is released, `add` waits.
         """
         state = self.state()
         under_way = self._region_of(max(0, self._queue.head - 1) % self._queue.size)
         regions = [
-            _copied(view) if view.region is under_way else _held(view) for view in state.regions
+            _copied(view, copy) if view.region is under_way else _held(view)
+            for view in state.regions
         ]
         return ReplayState(state.counters, regions)
 
@@ -224,8 +231,8 @@ class ReplayBuffer:
         self._generator.bit_generator.state = counters["generator"]
 
 
-def _copied(view: RegionView) -> RegionView:
-    return replace(view, arrays={name: array.copy() for name, array in view.arrays.items()})
+def _copied(view: RegionView, copy: CopyArray) -> RegionView:
+    return replace(view, arrays={name: copy(name, array) for name, array in view.arrays.items()})
 
 
 def _held(view: RegionView) -> RegionView:

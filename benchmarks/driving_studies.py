@@ -1,0 +1,50 @@
+"""What `make learn` trains: each study is a task and a learner, with the seeds it is repeated for."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs of one configuration. `minutes` ends a run by a halt, checkpoint written; 0 lets it finish.
+
+    `limits` says in words what keeps the study from more than it reached.
+    """
+
+    name: str
+    title: str
+    preset: str
+    steps: int
+    seeds: tuple[int, ...] = (0,)
+    overrides: dict[str, Any] = field(default_factory=dict)
+    minutes: float = 12
+    limits: str = ""
+
+    # by a name for people: settings of a task the best policy is tried on and was not trained for
+    elsewhere: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def sees(self) -> bool:
+        """Whether the policy is given pictures."""
+        return self.preset != "quickstart"
+
+    def settings(self, seed: int) -> dict[str, Any]:
+        return {**self.overrides, "total_steps": self.steps, "seed": seed}
+
+
+THREE_ROUTES = {"routes": ["right", "straight", "left"]}
+TRAFFIC = {"traffic": True, "scenario": 0}
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study("quickstart", "Numbers, one route", "quickstart", 11_000, (0, 1, 2)),
+        Study("quickstart-ddpg", "Numbers, one route, DDPG", "quickstart", 15_000, overrides={"algorithm": "ddpg"}),
+        Study("quickstart-traffic", "Numbers, one route, 20 vehicles", "quickstart", 15_000, overrides=TRAFFIC),
+        Study("vision-small", "Pixels, one route", "vision-small", 15_000, (0, 1, 2)),
+        Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
+        Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides=THREE_ROUTES),
+        Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same"}),
+        Study("vision-traffic", "Pixels, one route, 20 vehicles", "vision-small", 20_000, overrides=TRAFFIC),
+    )
+}  # fmt: skip
