@@ -31,6 +31,7 @@ from worker.preflight import check_machine
 from worker.progress import Progress
 from worker.replay import ReplayBuffer
 from worker.saving import Saver, replay_episode
+from worker.seeding import seed_generators
 from worker.snapshots import Snapshots
 from worker.surroundings import surroundings
 from worker.training import Training
@@ -95,6 +96,7 @@ def opened(
     folder = settings.checkpoints_folder / f"run-{run_id:06d}"
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        seed_generators(config.seed)
         probes = _probe(assignment)
         env = make_environment(config, assignment.address)
         stack.callback(env.close)

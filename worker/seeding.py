@@ -1,8 +1,10 @@
-"""Seeds of episodes: a function of the run's seed and the episode's number, so nothing needs saving."""
+"""Seeds: of episodes a function of the run's seed and the episode's number, so nothing needs saving."""
 
+import random
 from enum import IntEnum
 
 import numpy as np
+import torch
 
 
 class Stream(IntEnum):
@@ -20,3 +22,13 @@ def episode_seed(run_seed: int, stream: Stream, number: int) -> int:
     """
     sequence = np.random.SeedSequence([run_seed, stream, number])
     return int(sequence.generate_state(1)[0] >> 1)
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of python, numpy and torch.
+
+    Pitwall draws from generators of its own; environments and code of users may draw from these.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

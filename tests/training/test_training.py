@@ -1,6 +1,11 @@
 """The loop on a real environment and database: what it logs, saves, obeys, and that resuming changes nothing."""
 
+import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -8,6 +13,8 @@ import pytest
 import torch
 from sqlalchemy import select
 
+from backend.checkpoints.files import CheckpointFiles, verify_checkpoint
+from backend.checkpoints.kinds import CheckpointKind
 from backend.checkpoints.service import list_checkpoints
 from backend.metrics.store import list_metrics, read_points
 from backend.runs.events import list_events
@@ -15,6 +22,7 @@ from backend.runs.models import Segment
 from backend.runs.service import get_run, request_resume, request_rollback
 from backend.runs.states import RunState
 from tests.training.conftest import Lab, MakeLab
+from worker.checkpointing import CheckpointInfo
 from worker.commands import Request, RequestKind
 from worker.train import settle
 from worker.training import End, Outcome, Training
@@ -221,6 +229,69 @@ def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(
         messages = [e.message for e in list_events(session, lab.run_id) if e.level == "critical"]
     assert len(messages) == 3
     assert all("could not be written" in message for message in messages)
+
+
+def drive(training: Training, until: int) -> None:
+    """The loop's steps, without its own checkpoints."""
+    while training.progress.step < until:
+        if training.progress.episode is None:
+            training._between_episodes()
+        training._act()
+        training._learn()
+
+
+@contextmanager
+def full_disk(most: int) -> Iterator[None]:
+    """Files may grow to `most` bytes; then the system refuses to write, as it does when a disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_fills_up_in_a_checkpoint_costs_that_one_alone(make_lab: MakeLab) -> None:
+    lab = make_lab(hidden_sizes=[512, 512], batch_size=8)
+    with lab.attempt() as training:
+        for until, most in ((120, -1), (130, 3_000_000), (140, -1)):
+            drive(training, until)
+            with full_disk(most):
+                training._save_beside(CheckpointKind.INTERVAL)
+                training.saver.settle()
+    with lab.database.read() as session:
+        found = list_checkpoints(session, lab.run_id)
+        alerts = [e.message for e in list_events(session, lab.run_id) if e.level == "critical"]
+    assert [c.step for c in found] == [140, 120]
+    assert all(verify_checkpoint(Path(c.path)).sha256 == c.sha256 for c in found)
+    assert len(alerts) == 1
+    assert "step-000000130-interval could not be written: File too large" in alerts[0]
+
+
+def test_training_goes_on_while_a_checkpoint_is_written_and_it_is_of_the_moment_asked_for(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab()
+    written, may_end = [], Event()
+
+    def slow(info: CheckpointInfo, result: object) -> None:
+        assert may_end.wait(60)
+        written.append((info.step, result))
+
+    with lab.attempt() as training:
+        drive(training, 150)
+        moment = weights(training)
+        moment = {name: v.clone() if torch.is_tensor(v) else v for name, v in moment.items()}
+        training.saver.begin(CheckpointKind.MANUAL, training.progress, slow)
+        drive(training, 200)
+        assert not written
+        may_end.set()
+        training.saver.settle()
+        [(step, files)] = written
+        assert step == 150
+        assert isinstance(files, CheckpointFiles)
+        training.saver.restore(files.path)
+        assert_equal(weights(training), moment)
 
 
 def test_evaluations_keep_the_best_policy_and_every_episode(make_lab: MakeLab) -> None:
