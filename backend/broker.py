@@ -1,4 +1,4 @@
-"""The Celery application and the one task's name; who runs the task is the worker's affair."""
+"""The Celery application and the names of its tasks; who runs them is the worker's affair."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 from backend.settings import Settings
 
 TRAIN = "pitwall.train"
+EVALUATE = "pitwall.evaluate"
 QUEUE = "pitwall"
 # A hint that nobody fetched in this time is sent again while its run stays queued.
 HINT_LIFETIME = 60.0
@@ -43,15 +44,18 @@ def make_celery(settings: Settings) -> Celery:
     return celery
 
 
-def hint_sender(settings: Settings) -> Callable[[int], None]:
-    """A function that tells the workers about a run; raises OSError within seconds when it cannot."""
+def hint_sender(settings: Settings, task: str = TRAIN) -> Callable[[int], None]:
+    """A function that tells the workers about a run, or what else `task` is about, by its number.
+
+    It raises OSError within seconds when it cannot.
+    """
     celery = make_celery(settings)
     # Only for publishing: a consumer's blocking read must be allowed to wait.
     celery.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 2}
 
-    def send(run_id: int) -> None:
+    def send(number: int) -> None:
         try:
-            celery.send_task(TRAIN, args=[run_id], queue=QUEUE, expires=HINT_LIFETIME, retry=False)
+            celery.send_task(task, args=[number], queue=QUEUE, expires=HINT_LIFETIME, retry=False)
         except OperationalError as error:
             raise OSError(str(error)) from error
 

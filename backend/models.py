@@ -1,6 +1,6 @@
 """Every table in one import, for migrations and for creating a schema in tests."""
 
-from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.models import Checkpoint, Evaluation
 from backend.database import Base
 from backend.gates.models import Acceptance, Flip, RuleStatus, SavedPreset
 from backend.metrics.models import Chunk, Flush, Series
@@ -13,6 +13,7 @@ __all__ = [
     "Checkpoint",
     "Chunk",
     "Command",
+    "Evaluation",
     "Event",
     "Flip",
     "Flush",

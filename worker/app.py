@@ -12,7 +12,7 @@ from typing import Any
 from celery.signals import worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.broker import hint_sender, make_celery
+from backend.broker import EVALUATE, hint_sender, make_celery
 from backend.database import Database
 from backend.errors import PitwallError
 from backend.runs.attempts import Claim
@@ -75,7 +75,13 @@ def serve(settings: Settings, command: Callable[[Claim], Sequence[str]] = traine
     heartbeat.start()
     try:
         # With the API down, runs that come back to the queue still find a worker.
-        with Dispatcher(database, settings, hint_sender(settings), interval=5.0):
+        with Dispatcher(
+            database,
+            settings,
+            hint_sender(settings),
+            interval=5.0,
+            publish_evaluation=hint_sender(settings, EVALUATE),
+        ):
             celery.worker_main(_arguments(name, settings.slots))
     finally:
         heartbeat.close()

@@ -128,6 +128,7 @@ def opened(
         journal.observe({**surroundings(agent.device), **probes})
         vitals = Vitals(env, folder, agent.updates)
         snapshots = Snapshots(folder_of(settings.snapshots_folder, run_id), env)
+        stack.callback(snapshots.close)
         yield Training(
             config,
             env,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
@@ -15,6 +15,19 @@ OnEpisode = Callable[[Record], bool]
 
 # 97.5th percentile of the standard normal: intervals are two-sided 95 %.
 Z = 1.959963984540054
+
+
+class Watcher(Protocol):
+    """Looks on while an evaluation drives; what it does must not change the driving."""
+
+    def began(self, number: int, seed: int) -> None:
+        """The environment was reset for an episode."""
+
+    def decided(self, info: Mapping[str, Any]) -> None:
+        """One decision was driven."""
+
+    def ended(self, record: Record) -> None:
+        """The episode is over."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,7 @@ def evaluate(
     screening: int = 0,
     threshold: float = 0.8,
     on_episode: OnEpisode | None = None,
+    watcher: Watcher | None = None,
 ) -> Evaluation:
     """Drives one episode a seed, without noise, from the start of each route in turn.
 
@@ -99,7 +113,7 @@ def evaluate(
     for number, seed in enumerate(seeds):
         if screening and len(records) == screening and _failed(records, threshold):
             break
-        records.append(_drive(env, policy, seed, number))
+        records.append(_drive(env, policy, seed, number, watcher))
         if on_episode is not None and not on_episode(records[-1]):
             break
     return Evaluation(tuple(records), complete=len(records) == len(seeds))
@@ -110,15 +124,24 @@ def _failed(records: Sequence[Record], threshold: float) -> bool:
     return bool(successes) and sum(successes) < threshold * len(successes)
 
 
-def _drive(env: gymnasium.Env[Any, Any], policy: Policy, seed: int, number: int) -> Record:
+def _drive(
+    env: gymnasium.Env[Any, Any], policy: Policy, seed: int, number: int, watcher: Watcher | None
+) -> Record:
     if callable(forget := getattr(policy, "reset", None)):
         forget()
     observation, _ = env.reset(seed=seed, options={"evaluation": True, "route": number})
+    if watcher is not None:
+        watcher.began(number, seed)
     while True:
         observation, _, terminated, truncated, info = env.step(policy(observation))
+        if watcher is not None:
+            watcher.decided(info)
         if terminated or truncated:
             seconds = {"seconds": info["seconds"]} if "seconds" in info else {}
-            return {**info["episode"], **seconds, "seed": float(seed)}
+            record: Record = {**info["episode"], **seconds, "seed": float(seed)}
+            if watcher is not None:
+                watcher.ended(record)
+            return record
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

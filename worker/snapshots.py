@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import gymnasium
@@ -15,12 +16,9 @@ from PIL import Image
 
 from backend.runs.snapshots import FRAME, TRACE, Point, Trace
 from worker.environment.carla_env import DrivingEnv
-from worker.environment.route import SPACING, Route
+from worker.recording import TRACK_SPACING, Recording, replace_file, rounded, thinned
 
 INTERVAL = 2.0
-ROUTE_STRIDE = int(2.0 / SPACING)
-# A vehicle that stands or crawls adds no points.
-TRACK_SPACING = 1.0
 GAP = 6
 
 
@@ -37,7 +35,9 @@ class Snapshots:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
+        self._whole_env = env
         self._env = env.unwrapped if isinstance(env.unwrapped, DrivingEnv) else None
+        self._encoding: Thread | None = None
         self._clock = clock
         self._due = -math.inf
         self._episode = -1
@@ -59,6 +59,21 @@ class Snapshots:
             self._write(self._env, step, observation, info)
         self._due = self._clock() + INTERVAL
 
+    def evaluation(self, step: int) -> Recording:
+        """A watcher for the evaluation that begins."""
+        return Recording(self._folder, self._whole_env, step)
+
+    def keep(self, recording: Recording) -> None:
+        """Draw and write it in another thread, after the one before: training goes on at once."""
+        self.close()
+        self._encoding = Thread(target=recording.close, name="recording")
+        self._encoding.start()
+
+    def close(self) -> None:
+        """What is being written is whole when this returns."""
+        if self._encoding is not None:
+            self._encoding.join()
+
     def _follow(self, episode: int, info: Mapping[str, Any]) -> None:
         if episode != self._episode:
             self._episode, self._track, self._previous = episode, [], self._ended
@@ -79,7 +94,7 @@ class Snapshots:
             picture=rgb is not None,
             name=env.route.name,
             route=thinned(env.route),
-            driven=[_rounded(*point) for point in (*self._track, info["position"])],
+            driven=[rounded(*point) for point in (*self._track, info["position"])],
             heading=env.ego.yaw,
             speed=info["speed"],
             route_percent=info["route_percent"],
@@ -88,19 +103,8 @@ class Snapshots:
         )
         self._folder.mkdir(parents=True, exist_ok=True)
         if rgb is not None:
-            _replace(self._folder / FRAME, picture(rgb, observation["image"][-1]))
-        _replace(self._folder / TRACE, trace.model_dump_json().encode())
-
-
-def thinned(route: Route) -> list[Point]:
-    """A point every two metres, and the last one."""
-    last = len(route.x) - 1
-    kept = [*range(0, last, ROUTE_STRIDE), last]
-    return [_rounded(float(route.x[i]), float(route.y[i])) for i in kept]
-
-
-def _rounded(x: float, y: float) -> Point:
-    return round(x, 2), round(y, 2)
+            replace_file(self._folder / FRAME, picture(rgb, observation["image"][-1]))
+        replace_file(self._folder / TRACE, trace.model_dump_json().encode())
 
 
 def picture(rgb: NDArray[np.uint8], gray: NDArray[np.uint8]) -> bytes:
@@ -113,14 +117,3 @@ def picture(rgb: NDArray[np.uint8], gray: NDArray[np.uint8]) -> bytes:
     encoded = BytesIO()
     sheet.save(encoded, "WEBP", quality=90, method=0)
     return encoded.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all for readers; unlike a checkpoint it need not outlive a power cut."""
-    draft = path.with_name(f".{path.name}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise

@@ -8,7 +8,7 @@ from threading import Event, Lock
 
 from celery import Celery
 
-from backend.broker import TRAIN
+from backend.broker import EVALUATE, TRAIN
 from backend.database import Database
 from backend.errors import NotFound, PitwallError
 from backend.runs import attempts
@@ -39,11 +39,17 @@ class Bench:
 
 
 def register(celery: Celery, bench: Bench) -> None:
-    """Make the worker's Celery application know the task."""
+    """Make the worker's Celery application know its tasks."""
+    # It builds on this module.
+    from worker.examination import examine
 
     @celery.task(name=TRAIN)  # type: ignore[untyped-decorator]
     def run_training(run_id: int) -> None:
         train(bench, run_id)
+
+    @celery.task(name=EVALUATE)  # type: ignore[untyped-decorator]
+    def run_evaluation(evaluation_id: int) -> None:
+        examine(bench, evaluation_id)
 
 
 def train(bench: Bench, run_id: int) -> Ending | None:

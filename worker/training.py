@@ -261,12 +261,19 @@ class Training:
             episode_seed(config.seed, Stream.EVALUATION, number)
             for number in range(config.evaluation_episodes)
         ]
+        recording = self.snapshots.evaluation(progress.step)
         with self.vitals.paused():
             evaluation = evaluate(
-                self.env, self.agent.act, seeds, config.evaluation_screening, on_episode=on_episode
+                self.env,
+                self.agent.act,
+                seeds,
+                config.evaluation_screening,
+                on_episode=on_episode,
+                watcher=recording,
             )
         if self.commands.stop_requested:
             return None
+        self.snapshots.keep(recording)
         self._log_evaluation(evaluation)
         progress.next_evaluation = progress.step + config.evaluation_interval
         progress.next_evaluation -= progress.next_evaluation % config.evaluation_interval

@@ -54,10 +54,10 @@ def evaluate_policy(
     """
     with _simulator(settings, config) as address, closing(make_environment(config, address)) as env:
         seeds = [episode_seed(config.seed, Stream.EVALUATION, i) for i in range(episodes)]
-        driver = _policy(policy, config, env)
+        driver = policy_of(policy, config, env)
         if constant_image:
             driver = _blinded(driver, config)
-        return _document(policy, evaluate(env, driver, seeds))
+        return document(policy, evaluate(env, driver, seeds))
 
 
 @contextmanager
@@ -76,7 +76,8 @@ def _simulator(settings: Settings, config: RunConfig) -> Iterator[SimulatorAddre
             server.kill()
 
 
-def _policy(name: str, config: RunConfig, env: Env[Any, Any]) -> Policy:
+def policy_of(name: str, config: RunConfig, env: Env[Any, Any]) -> Policy:
+    """pid-pursuit, random, or the policy of the checkpoint in a folder, for this environment."""
     observation_space, action_space = env.observation_space, env.action_space
     assert isinstance(observation_space, spaces.Dict)
     assert isinstance(action_space, spaces.Box)
@@ -102,7 +103,8 @@ def _blinded(policy: Policy, config: RunConfig) -> Policy:
     return act
 
 
-def _document(policy: str, evaluation: Evaluation) -> dict[str, Any]:
+def document(policy: str, evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as `pitwall evaluate` prints it and as the page of checkpoints keeps it."""
     low, high = evaluation.success_interval
     return {
         "policy": policy,

@@ -1,4 +1,4 @@
-"""Why a checkpoint was written. Pure."""
+"""Why a checkpoint was written, and how far an evaluation of one is. Pure."""
 
 from enum import StrEnum
 
@@ -18,3 +18,18 @@ class CheckpointKind(StrEnum):
     @property
     def is_rolling(self) -> bool:
         return self in (self.INTERVAL, self.BEST, self.ALERT, self.DRAIN)
+
+
+class EvaluationState(StrEnum):
+    """Where an evaluation of a checkpoint stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_open(self) -> bool:
+        """A worker drives it, or will."""
+        return self in (self.QUEUED, self.RUNNING)

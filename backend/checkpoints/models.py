@@ -1,6 +1,8 @@
 """Table of checkpoints; the files they name are described by `backend.checkpoints.files`."""
 
-from sqlalchemy import Float, ForeignKey, String, Text
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Base
@@ -31,3 +33,40 @@ class Checkpoint(Base):
     pinned: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float] = mapped_column(Float)
     deleted_at: Mapped[float | None] = mapped_column(Float, default=None)
+
+
+class Evaluation(Base):
+    """A checkpoint's policy driven without noise over fixed episodes: asked for, under way, or answered.
+
+    `token` fences: only the worker that holds it may write. `done` of `episodes` are driven; `result` is
+    what `pitwall evaluate` prints, empty before the end; `reason` why it failed.
+    """
+
+    __tablename__ = "evaluations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    episodes: Mapped[int] = mapped_column()
+    done: Mapped[int] = mapped_column(default=0)
+    token: Mapped[str] = mapped_column(String(32), default="")
+    worker: Mapped[str] = mapped_column(String(120), default="")
+    attempt: Mapped[int] = mapped_column(default=0)
+    heartbeat_at: Mapped[float | None] = mapped_column(Float, default=None)
+    result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[float] = mapped_column(Float)
+    started_at: Mapped[float | None] = mapped_column(Float, default=None)
+    ended_at: Mapped[float | None] = mapped_column(Float, default=None)
+
+    @property
+    def success(self) -> float | None:
+        """Share of the episodes that reached the goal; None before the end, or without a goal."""
+        return self.result.get("success_rate")
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % Wilson interval of the success."""
+        found = self.result.get("success_interval")
+        return (found[0], found[1]) if found and self.success is not None else None

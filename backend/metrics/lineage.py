@@ -46,11 +46,27 @@ def lineage_of(session: Session, run_id: int) -> Lineage:
     ).all()
     segments = {segment.id: segment for segment in rows}
     current = run.segment_id or (rows[-1].id if rows else None)
-    return trace(segments, current)
+    return trace(segments | _ancestors_elsewhere(session, segments), current, run_id)
 
 
-def trace(segments: Mapping[int, Segment], current: int | None) -> Lineage:
-    """Walk from the current segment to its ancestors; each ends where its child started."""
+def _ancestors_elsewhere(session: Session, own: Mapping[int, Segment]) -> dict[int, Segment]:
+    """What a fork takes over: the segments of other runs on the way back from its own."""
+    found: dict[int, Segment] = {}
+    waiting = {segment.parent_id for segment in own.values()} - own.keys() - {None}
+    while waiting:
+        rows = session.scalars(select(Segment).where(Segment.id.in_(waiting))).all()
+        found |= {segment.id: segment for segment in rows}
+        waiting = {segment.parent_id for segment in rows} - found.keys() - {None}
+    return found
+
+
+def trace(
+    segments: Mapping[int, Segment], current: int | None, run_id: int | None = None
+) -> Lineage:
+    """Walk from the current segment to its ancestors; each ends where its child started.
+
+    Other runs' segments, which a fork of them takes over, are never its abandoned branches.
+    """
     main: list[Stretch] = []
     until: int | None = None
     at = current
@@ -64,6 +80,7 @@ def trace(segments: Mapping[int, Segment], current: int | None) -> Lineage:
     abandoned = [
         Stretch(segment.id, segment.number, kept.get(segment.id))
         for segment in segments.values()
-        if segment.id not in kept or kept[segment.id] is not None
+        if run_id in (None, segment.run_id)
+        and (segment.id not in kept or kept[segment.id] is not None)
     ]
     return Lineage(tuple(reversed(main)), tuple(abandoned))

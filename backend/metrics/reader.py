@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from backend.metrics.catalog import CATALOG
@@ -176,6 +176,14 @@ def latest(session: Session, run_id: int, metrics: Sequence[str] | None = None) 
             if point := _last_within(session, stretch, row):
                 found[row.metric] = point
     return found
+
+
+def last_steps(session: Session, segment_ids: Sequence[int]) -> dict[int, int]:
+    """The last step any metric has a point at, by segment; one without points is left out."""
+    last = func.max(SERIES.c.last_step)
+    query = select(SERIES.c.segment_id, last).where(SERIES.c.segment_id.in_(segment_ids))
+    rows = session.execute(query.group_by(SERIES.c.segment_id)).all()
+    return {row[0]: row[1] for row in rows}
 
 
 def cursor_at_end(session: Session, run_id: int) -> Cursor:

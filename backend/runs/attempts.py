@@ -15,6 +15,7 @@ from backend.checkpoints import service as checkpoints
 from backend.checkpoints.models import Checkpoint
 from backend.errors import FencedOff, IllegalTransition, NoSimulator
 from backend.runs.commands import complete_rollbacks, expire_commands, open_commands
+from backend.runs.evaluations import open_evaluations
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run, Segment
 from backend.runs.service import get_run, lock_run
@@ -225,9 +226,11 @@ def record_checkpoint(
 def retire_checkpoints(
     session: Session, run_id: int, token: str, keep: int, now: float
 ) -> list[Path]:
-    """Apply retention; the one the run resumes from and any that a rollback waits for stay."""
+    """Apply retention; the one the run resumes from and any that a rollback or an evaluation waits
+    for stay."""
     run = owned(session, run_id, token)
     asked = [c.argument.get("checkpoint_id") for c in open_commands(session, run_id)]
+    asked += [evaluation.checkpoint_id for evaluation in open_evaluations(session, run_id)]
     protected = [run.resume_checkpoint_id, *asked]
     return checkpoints.apply_retention(session, run_id, keep, protected, now)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -360,8 +361,17 @@ def parse_config(preset: str, overrides: dict[str, Any] | None = None) -> RunCon
         raise InvalidConfig(
             {"preset": f"'{preset}' is not known: choose one of {', '.join(PRESETS)}"}
         )
+    return changed_config(PRESETS[preset].overrides, overrides or {})
+
+
+def changed_config(values: Mapping[str, Any], changes: Mapping[str, Any]) -> RunConfig:
+    """A config of `values`, the rest at their defaults, with some changed.
+
+    Raises:
+        InvalidConfig: with every wrong field, its value and a remedy.
+    """
     try:
-        return RunConfig.model_validate({**PRESETS[preset].overrides, **(overrides or {})})
+        return RunConfig.model_validate({**values, **changes})
     except ValidationError as error:
         raise InvalidConfig(dict(_problem(detail) for detail in error.errors())) from None
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from backend.database import Database
+from backend.runs.evaluations import queued_evaluations
 from backend.runs.models import Run
 from backend.runs.reaper import Reaper
 from backend.runs.states import Desired, RunState
@@ -58,11 +59,15 @@ class Dispatcher:
         settings: Settings,
         publish: Callable[[int], None],
         interval: float = 0.5,
+        publish_evaluation: Callable[[int], None] | None = None,
     ) -> None:
+        """`publish` tells workers about a run, `publish_evaluation` about an evaluation to drive."""
         self._database = database
         self._publish = publish
+        self._publish_evaluation = publish_evaluation
         self._interval = interval
         self._hints = Hints()
+        self._evaluation_hints = Hints()
         self._reaper = Reaper(
             database, settings.heartbeat_ttl, settings.max_crashes, now=time.time()
         )
@@ -99,12 +104,22 @@ class Dispatcher:
             self._reaper.visit(now)
             with self._database.read() as session:
                 queued = claimable(session, now)
+                evaluations = queued_evaluations(session) if self._publish_evaluation else []
         except SQLAlchemyError as error:
             log.warning("the dispatcher waits for the database: %s", error)
             return
-        for run_id in self._hints.due(queued, now):
+        # One broker: when it is away for the one, it is for the other.
+        if self._send("run", self._publish, self._hints.due(queued, now)) and (
+            self._publish_evaluation is not None
+        ):
+            due = self._evaluation_hints.due(evaluations, now)
+            self._send("evaluation", self._publish_evaluation, due)
+
+    def _send(self, what: str, publish: Callable[[int], None], due: list[int]) -> bool:
+        for number in due:
             try:
-                self._publish(run_id)
+                publish(number)
             except OSError as error:
-                log.warning("no hint for run %s, the broker is away: %s", run_id, error)
-                return
+                log.warning("no hint for %s %s, the broker is away: %s", what, number, error)
+                return False
+        return True

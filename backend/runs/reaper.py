@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from backend.database import Database
 from backend.errors import FencedOff
 from backend.runs.attempts import crashed
+from backend.runs.evaluations import reap_evaluations
 from backend.runs.external import end_silent
 from backend.runs.models import Run
 from backend.runs.states import EXTERNAL, RunState
@@ -31,6 +32,7 @@ def reap(session: Session, now: float, ttl: float, max_crashes: int) -> list[int
             continue
         reaped.append(run_id)
     end_silent(session, now, ttl)
+    reap_evaluations(session, now - ttl, now)
     remove_silent_workers(session, now - ttl)
     return reaped
 

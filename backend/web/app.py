@@ -35,7 +35,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.tail = Tail(app.state.database, settings.snapshots_folder)
     app.state.plotly = PlotlyScript()
     app.state.judges = LiveJudges()
-    app.state.dispatcher = Dispatcher(app.state.database, settings, _publisher(settings))
+    app.state.dispatcher = Dispatcher(
+        app.state.database,
+        settings,
+        _publisher(settings),
+        publish_evaluation=_publisher(settings, evaluations=True),
+    )
     app.state.wakes = [app.state.tail.wake, app.state.dispatcher.wake]
     errors.install(app)
     statics.install(app, app.state.plotly)
@@ -56,13 +61,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database.close()
 
 
-def _publisher(settings: Settings) -> Callable[[int], None]:
+def _publisher(settings: Settings, evaluations: bool = False) -> Callable[[int], None]:
     """Celery takes half a second to import: the dispatcher's thread pays it with its first hint."""
 
     @cache
     def sender() -> Callable[[int], None]:
-        from backend.broker import hint_sender
+        from backend.broker import EVALUATE, TRAIN, hint_sender
 
-        return hint_sender(settings)
+        return hint_sender(settings, EVALUATE if evaluations else TRAIN)
 
-    return lambda run_id: sender()(run_id)
+    return lambda number: sender()(number)

@@ -1,7 +1,7 @@
 """The new-run form, made from RunConfig's JSON schema: groups, kinds of input, defaults beside values."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -74,9 +74,20 @@ def groups(
     preset: str, values: Mapping[str, str], problems: Mapping[str, str]
 ) -> list[tuple[str, str, list[FormField], bool]]:
     """(id, title, fields, open) of each group, in the form's order."""
-    defaults = preset_values(preset)
+    return groups_beside(preset_values(preset), values, problems)
+
+
+def groups_beside(
+    defaults: Mapping[str, str],
+    values: Mapping[str, str],
+    problems: Mapping[str, str],
+    skip: Callable[[str], bool] = lambda name: False,
+) -> list[tuple[str, str, list[FormField], bool]]:
+    """The same beside other values than a preset's, without the fields to skip and empty groups."""
     found: dict[str, list[FormField]] = {group: [] for group in GROUPS}
     for name, spec in schema()["properties"].items():
+        if skip(name):
+            continue
         value = values.get(name, defaults[name])
         found[spec["group"]].append(
             _field(name, spec, value, defaults[name], _problem_of(name, problems))
@@ -84,6 +95,7 @@ def groups(
     return [
         (group, title, found[group], group in OPEN_GROUPS or _needs_eyes(found[group]))
         for group, title in GROUPS.items()
+        if found[group]
     ]
 
 
@@ -126,7 +138,11 @@ def _kind(spec: Mapping[str, Any]) -> str:
 
 def overrides(preset: str, form: Mapping[str, str]) -> dict[str, Any]:
     """What the form changes of the preset; unknown keys pass through, to be refused by name."""
-    defaults = preset_values(preset)
+    return changes(preset_values(preset), form)
+
+
+def changes(defaults: Mapping[str, str], form: Mapping[str, str]) -> dict[str, Any]:
+    """What the form changes of other values than a preset's."""
     return {
         name: _parsed(name, value.strip())
         for name, value in form.items()

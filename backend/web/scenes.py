@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.charts.figures import CHARTS, chart_groups
-from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.models import Checkpoint, Evaluation
 from backend.checkpoints.service import list_checkpoints
 from backend.gates import service as gates
-from backend.metrics.store import latest
+from backend.metrics.store import last_steps, latest
 from backend.runs.commands import open_commands
+from backend.runs.evaluations import list_evaluations
 from backend.runs.events import list_events
 from backend.runs.models import Run
 from backend.runs.service import get_run, list_runs, list_segments
@@ -22,6 +23,7 @@ from backend.web.episodes import last_episodes
 from backend.web.forms import text
 from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage
+from backend.web.segment_tree import Tree, draw_tree
 from backend.web.sight import read_sight
 from backend.web.sparklines import sparklines
 from backend.web.templates import fragment
@@ -189,6 +191,18 @@ def _segment_numbers(session: Session, run: Run) -> dict[int, int]:
     return {segment.id: segment.number for segment in list_segments(session, run.id)}
 
 
+def _evaluations(session: Session, run: Run) -> dict[int, Evaluation]:
+    """The newest evaluation somebody asked for, by checkpoint."""
+    newest_last = reversed(list_evaluations(session, run.id))
+    return {evaluation.checkpoint_id: evaluation for evaluation in newest_last}
+
+
+def _tree(session: Session, run: Run) -> Tree:
+    segments = list_segments(session, run.id)
+    ends = last_steps(session, [segment.id for segment in segments])
+    return draw_tree(run, segments, list_checkpoints(session, run.id), ends)
+
+
 _HEAD = {
     "run-head": "_run_head.html",
     "run-progress": "_run_progress.html",
@@ -226,8 +240,10 @@ RUN_SCENES = {
         _with(
             checkpoints=lambda session, run: list_checkpoints(session, run.id),
             segment_numbers=_segment_numbers,
+            evaluations=_evaluations,
+            tree=_tree,
         ),
-        {**_HEAD, "checkpoint-table": "_checkpoints.html"},
+        {**_HEAD, "segment-tree": "_segment_tree.html", "checkpoint-table": "_checkpoints.html"},
     ),
     "episodes": Scene(
         "episodes",

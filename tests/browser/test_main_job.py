@@ -77,7 +77,7 @@ def test_a_run_is_started_watched_halted_and_rolled_back(
     worker.trainers[run_id].health = 1.0
     page.get_by_role("link", name="Roll back…").click()
     oldest = page.locator("#checkpoint-table tbody tr").last
-    step = oldest.locator("th").inner_text()
+    step = oldest.locator("th").inner_text().split()[0]
     oldest.get_by_role("link", name="Roll back").click()
     dialog = page.locator("#ask")
     expect(dialog).to_contain_text(f"Roll back to step {step}?")

@@ -25,6 +25,8 @@ PAGES = (
     "/runs/1/log",
     "/runs/1/config",
     "/runs/1/checkpoints/1/rollback",
+    "/runs/1/checkpoints/1/evaluate",
+    "/runs/1/checkpoints/1/fork",
     "/compare?runs=1,2",
     "/workers",
     "/settings",

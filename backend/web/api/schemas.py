@@ -130,6 +130,37 @@ class CheckpointOut(FromRow):
     created_at: float
 
 
+class NewEvaluation(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    episodes: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
+class EvaluationOut(FromRow):
+    """An evaluation somebody asked for: `done` of `episodes` are driven; `result` once it is `done`."""
+
+    id: int
+    checkpoint_id: int
+    state: str
+    episodes: int
+    done: int
+    worker: str
+    result: dict[str, Any]
+    reason: str
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+class NewFork(BaseModel):
+    """A run that starts from a checkpoint: `config` overrides single keys of its source's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("", max_length=120)
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
 class EventOut(FromRow):
     id: int
     segment_id: int | None
