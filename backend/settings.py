@@ -30,6 +30,13 @@ class Settings(BaseSettings):
     carla: str = Field(
         "", description="CARLA servers as host:port, comma-separated; empty: embedded simulators"
     )
+    carla_command: str = Field(
+        "",
+        description="Command that starts a CARLA server here; {port} in it becomes a free port. Empty: none",
+    )
+    carla_start: float = Field(
+        120.0, gt=0, description="Seconds a server started by that command has to answer"
+    )
     slots: int = Field(1, ge=1, le=64, description="Runs one worker trains at the same time")
     heartbeat_ttl: float = Field(
         20.0, gt=0, description="Seconds without a heartbeat after which a run is reaped"

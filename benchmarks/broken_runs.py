@@ -25,7 +25,7 @@ from worker.environment import SimulatorAddress, make_environment
 from worker.probe import free_port
 from worker.progress import Progress
 from worker.replay import ReplayBuffer
-from worker.simulators import EMBEDDED, start_server
+from worker.server import EMBEDDED, start_server
 from worker.snapshots import Snapshots
 from worker.training import Training
 from worker.vitals import Vitals

@@ -19,6 +19,7 @@ from backend.runs import attempts
 from backend.runs.attempts import Claim
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run
+from backend.workers.service import record_tick
 from worker.checkpointing import CheckpointInfo
 from worker.evaluation import Evaluation
 from worker.progress import Progress
@@ -98,6 +99,13 @@ class Journal:
             session.get_one(Run, run_id).observed = dict(observed)
 
         self._enter(record)
+
+    def simulator(self, tick_ms: float, town: str, npcs: int) -> None:
+        """How the leased simulator does; shown on the page of workers."""
+        run_id, token = self._claim.run_id, self._claim.token
+        self._enter(
+            lambda session, now: record_tick(session, run_id, token, tick_ms, town, now, npcs)
+        )
 
     def event(self, level: Level, kind: str, message: str) -> None:
         step, run_id = self._reached[0], self._claim.run_id

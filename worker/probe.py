@@ -49,3 +49,20 @@ def free_port() -> int:
         probe.bind(("", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def free_port_range(count: int) -> int:
+    """The first of `count` TCP ports in a row that nobody listens on at the moment."""
+    while True:
+        first = free_port()
+        if first + count <= 65536 and all(_is_free(first + i) for i in range(1, count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True

@@ -1,36 +1,23 @@
-"""The CARLA servers a worker can use: its own embedded ones, started on demand, or real ones by address."""
+"""The CARLA servers a worker can use: its own, started on demand, or others' by address."""
 
-import json
 import logging
-import os
-import selectors
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy.orm import Session
 
 from backend.database import Database
-from backend.errors import InvalidConfig, PitwallError
+from backend.errors import InvalidConfig
 from backend.settings import Settings
 from backend.workers.models import Simulator
 from backend.workers.service import forget_simulator, list_simulators, register_simulator
 from worker.probe import server_version
+from worker.server import EMBEDDED, Server, launch_command, launch_server, start_server
 
 log = logging.getLogger(__name__)
-EMBEDDED = (sys.executable, "-m", "worker.simulator", "--port", "0", "--owned")
-START_LIMIT = 60.0
-
-
-class SimulatorStartFailed(PitwallError):
-    """An embedded simulator did not come up."""
-
-    status = 503
-    title = "Simulator did not start"
+Start = Callable[[], Server]
 
 
 class Simulators(Protocol):
@@ -44,10 +31,36 @@ class Simulators(Protocol):
 
 
 def make_simulators(settings: Settings, database: Database, worker: str) -> Simulators:
-    """Real servers if the settings name any, embedded ones otherwise."""
+    """Servers the settings name, or its own: launched by a command, embedded ones otherwise.
+
+    Raises:
+        InvalidConfig: the settings name servers and a command, or either wrongly.
+    """
+    if settings.carla and settings.carla_command:
+        raise InvalidConfig(
+            {"carla_command": f"PITWALL_CARLA names servers already ({settings.carla}): unset one"}
+        )
     if settings.carla:
         return RealSimulators(database, parse_addresses(settings.carla))
-    return EmbeddedSimulators(database, worker, settings.slots, settings.logs_folder)
+    embedded = not settings.carla_command
+    return OwnSimulators(database, worker, settings.slots, starter(settings), embedded=embedded)
+
+
+def starter(settings: Settings) -> Start:
+    """How the settings start a server of one's own.
+
+    Raises:
+        InvalidConfig: the command template is none.
+    """
+    command, limit, folder = settings.carla_command, settings.carla_start, settings.logs_folder
+    if not command:
+        return embedded_starter(folder)
+    launch_command(command, port=2000)
+    return lambda: launch_server(command, folder / "carla.log", limit)
+
+
+def embedded_starter(folder: Path, command: Sequence[str] = EMBEDDED) -> Start:
+    return lambda: start_server(command, folder / "simulator.log")
 
 
 def parse_addresses(text: str) -> list[tuple[str, int]]:
@@ -83,43 +96,17 @@ class RealSimulators:
         """They go on without us."""
 
 
-@dataclass
-class Server:
-    """One embedded server: a child process that ends when its stdin does."""
-
-    process: subprocess.Popen[bytes]
-    host: str
-    port: int
-
-    @property
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
-
-    def kill(self) -> None:
-        # SIGKILL: a stopped (SIGSTOP) server hears nothing else, and a server has nothing to save.
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                pipe.close()
-
-
-class EmbeddedSimulators:
+class OwnSimulators:
     """This worker's own servers, at most one a slot. Not thread-safe: the caller holds the claim lock."""
 
     def __init__(
-        self,
-        database: Database,
-        worker: str,
-        slots: int,
-        logs: Path,
-        command: Sequence[str] = EMBEDDED,
+        self, database: Database, worker: str, slots: int, start: Start, *, embedded: bool = True
     ) -> None:
         self._database = database
         self._worker = worker
         self._slots = slots
-        self._logs = logs
-        self._command = command
+        self._start_server = start
+        self._embedded = embedded
         self._servers: list[Server] = []
 
     def prepare(self) -> None:
@@ -134,7 +121,7 @@ class EmbeddedSimulators:
         self._servers = []
 
     def _in_use(self, server: Server) -> bool:
-        """Leased and running; a hung one is its trainer's to notice, by the client's time-out."""
+        """Leased and running; a hung one is its trainer's to notice, by its lookout."""
         with self._database.read() as session:
             return server.is_alive and _is_leased(session, server.host, server.port)
 
@@ -149,12 +136,18 @@ class EmbeddedSimulators:
         return False
 
     def _start(self) -> None:
-        server = start_server(self._command, self._logs / "simulator.log")
+        server = self._start_server()
         self._servers.append(server)
         version = server_version(server.host, server.port, timeout=10.0) or ""
         with self._database.write() as session:
             register_simulator(
-                session, server.host, server.port, time.time(), self._worker, version
+                session,
+                server.host,
+                server.port,
+                time.time(),
+                self._worker,
+                version,
+                embedded=self._embedded,
             )
 
 
@@ -166,53 +159,3 @@ def _is_leased(session: Session, host: str, port: int) -> bool:
 
 def _is_at(simulator: Simulator, host: str, port: int) -> bool:
     return (simulator.host, simulator.port) == (host, port)
-
-
-def start_server(command: Sequence[str], log_path: Path, limit: float = START_LIMIT) -> Server:
-    """Start a server and wait for the line `{"host": ..., "port": ...}` that says it is ready.
-
-    Raises:
-        SimulatorStartFailed: it ended, or was not ready within `limit` seconds.
-    """
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("ab") as log_file:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            # Ctrl-C in a terminal is for the worker alone: it decides when its servers end.
-            start_new_session=True,
-        )
-    server = Server(process, "", 0)
-    try:
-        ready = json.loads(_first_line(process, limit))
-        server.host, server.port = ready["host"], int(ready["port"])
-    except (ValueError, KeyError, TypeError) as error:
-        fate = _fate(process, limit)
-        server.kill()
-        raise SimulatorStartFailed(
-            f"the simulator {fate}, see {log_path}: {' '.join(command)}"
-        ) from error
-    return server
-
-
-def _fate(process: subprocess.Popen[bytes], limit: float) -> str:
-    try:
-        return f"ended with code {process.wait(timeout=0.5)}"
-    except subprocess.TimeoutExpired:
-        return f"was not ready in {limit:.0f} s"
-
-
-def _first_line(process: subprocess.Popen[bytes], limit: float) -> bytes:
-    """What the child prints first, or as much of it as comes before the limit or its end."""
-    assert process.stdout is not None
-    give_up, line = time.monotonic() + limit, b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while not line.endswith(b"\n") and selector.select(give_up - time.monotonic()):
-            byte = os.read(process.stdout.fileno(), 1)
-            if not byte:
-                break
-            line += byte
-    return line

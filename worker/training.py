@@ -227,6 +227,8 @@ class Training:
         self.journal.observe(
             {name: values[f"learner/{name}"] for name in OBSERVED if f"learner/{name}" in values}
         )
+        if tick_ms := values.get("system/tick_ms"):
+            self.journal.simulator(tick_ms, self.config.town, self.vitals.npcs)
         self.journal.log(values, self.progress.step, self.progress.episodes)
 
     def _measure_reference(self) -> None:

@@ -22,7 +22,7 @@ from worker.environment.factory import make_environment
 from worker.evaluation import Evaluation, Policy, evaluate, random_policy
 from worker.probe import free_port
 from worker.seeding import Stream, episode_seed
-from worker.simulators import EMBEDDED, parse_addresses, start_server
+from worker.simulators import parse_addresses, starter
 
 PID_PURSUIT, RANDOM = "pid-pursuit", "random"
 GRAY = 128
@@ -62,14 +62,14 @@ def evaluate_policy(
 
 @contextmanager
 def _simulator(settings: Settings, config: RunConfig) -> Iterator[SimulatorAddress | None]:
-    """The first server the settings name, or an embedded one for as long as this lasts."""
+    """The first server the settings name, or one of our own for as long as this lasts."""
     if not config.is_carla:
         yield None
     elif settings.carla:
         host, port = parse_addresses(settings.carla)[0]
         yield SimulatorAddress(host, port, free_port())
     else:
-        server = start_server(EMBEDDED, settings.logs_folder / "simulator.log")
+        server = starter(settings)()
         try:
             yield SimulatorAddress(server.host, server.port, free_port())
         finally:

@@ -60,6 +60,11 @@ class Vitals:
         yield
         self._away += time.perf_counter() - began
 
+    @property
+    def npcs(self) -> int:
+        """Vehicles of the traffic that drives now."""
+        return len(getattr(self._env, "traffic", None) or ())
+
     def sample(self, updates: int, learning: bool) -> dict[str, float]:
         """Metrics since the last sample, by catalogue name; at least one decision lies between.
 

@@ -23,8 +23,8 @@ class Worker(Base):
 class Simulator(Base):
     """One CARLA server, real or embedded, with the Traffic Manager port that goes with it.
 
-    `worker` is the only one that may lease it (an embedded server lives and dies with its worker);
-    empty: any may. `leased_run_id` and `lease_token` name the attempt that holds it; both empty when it is free.
+    `worker` is the only one that may lease it (a server it started lives and dies with it); empty: any may.
+    `tick_ms` and `npcs` are what the attempt that holds it last saw. `leased_run_id` and `lease_token` name the attempt that holds it; both empty when it is free.
     """
 
     __tablename__ = "simulators"
@@ -41,4 +41,5 @@ class Simulator(Base):
     leased_run_id: Mapped[int | None] = mapped_column(default=None)
     lease_token: Mapped[str] = mapped_column(String(32), default="")
     tick_ms: Mapped[float | None] = mapped_column(Float, default=None)
+    npcs: Mapped[int | None] = mapped_column(default=None)
     seen_at: Mapped[float | None] = mapped_column(Float, default=None)

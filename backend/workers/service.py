@@ -55,18 +55,25 @@ def list_workers(session: Session) -> Sequence[Worker]:
 
 
 def register_simulator(
-    session: Session, host: str, port: int, now: float, worker: str = "", version: str = ""
+    session: Session,
+    host: str,
+    port: int,
+    now: float,
+    worker: str = "",
+    version: str = "",
+    *,
+    embedded: bool = False,
 ) -> Simulator:
     """List a server that answered a probe.
 
-    `worker` names the only worker that may lease it (an embedded one's owner); empty: any may.
+    `worker` names the only worker that may lease it (its owner); empty: any may.
     Listing a server again keeps its lease and notes that it was seen.
     """
     found = session.scalars(
         select(Simulator).where(Simulator.host == host, Simulator.port == port)
     ).one_or_none()
     simulator = found or Simulator(host=host, port=port, traffic_port=0)
-    simulator.worker, simulator.embedded = worker, bool(worker)
+    simulator.worker, simulator.embedded = worker, embedded
     simulator.version, simulator.seen_at = version, now
     session.add(simulator)
     session.flush()
@@ -118,16 +125,22 @@ def release(session: Session, run_id: int, token: str) -> None:
     session.execute(
         update(Simulator)
         .where(Simulator.leased_run_id == run_id, Simulator.lease_token == token)
-        .values(leased_run_id=None, lease_token="")
+        .values(leased_run_id=None, lease_token="", tick_ms=None, npcs=None)
     )
 
 
 def record_tick(
-    session: Session, run_id: int, token: str, tick_ms: float, map_name: str, now: float
+    session: Session,
+    run_id: int,
+    token: str,
+    tick_ms: float,
+    map_name: str,
+    now: float,
+    npcs: int = 0,
 ) -> None:
-    """What the attempt saw of its simulator: mean milliseconds a tick took, and the map loaded."""
+    """What the attempt saw of its simulator: mean milliseconds a tick took, map loaded, NPC vehicles."""
     session.execute(
         update(Simulator)
         .where(Simulator.leased_run_id == run_id, Simulator.lease_token == token)
-        .values(tick_ms=tick_ms, map=map_name, seen_at=now)
+        .values(tick_ms=tick_ms, map=map_name, npcs=npcs, seen_at=now)
     )

@@ -72,7 +72,9 @@ def scripted_runs(database: Database, now: float) -> list[ScriptedTrainer]:
     with database.write() as session:
         fleet.register_worker(session, WORKER, "gpu-1.lab", 4711, 4, now)
         for port in (2000, 2004, 2008):
-            fleet.register_simulator(session, "127.0.0.1", port, now, WORKER, "0.9.16")
+            fleet.register_simulator(
+                session, "127.0.0.1", port, now, WORKER, "0.9.16", embedded=True
+            )
     learns = trained(database, "td3-town-0007", 18_000, now)
     dies = trained(database, "td3-town-0008", 9_000, now, dies_at=4_000, seed=3)
     back = trained(database, "ddpg-baseline", 12_000, now, algorithm="ddpg")

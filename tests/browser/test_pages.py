@@ -41,7 +41,7 @@ def trainers(stored: Database) -> list[ScriptedTrainer]:
     with stored.write() as session:
         fleet.register_worker(session, "w1", "here", 1, 2, now)
         for port in (2000, 2004):
-            fleet.register_simulator(session, "127.0.0.1", port, now, "w1", "0.9.16")
+            fleet.register_simulator(session, "127.0.0.1", port, now, "w1", "0.9.16", embedded=True)
         for name in ("learns", "dies"):
             create_run(session, name, "quickstart", parse_config("quickstart"), now)
     found = []

@@ -35,7 +35,9 @@ def claimed_run(
     """A run that trains, and the fencing token of its attempt."""
     with database.write() as session:
         fleet.register_worker(session, WORKER, "host", 1, 1, now)
-        fleet.register_simulator(session, "127.0.0.1", simulator_port, now, WORKER, "0.9.16")
+        fleet.register_simulator(
+            session, "127.0.0.1", simulator_port, now, WORKER, "0.9.16", embedded=True
+        )
         run = service.create_run(session, "", "quickstart", parse_config("quickstart", config), now)
         claim = attempts.claim(session, run.id, WORKER, now)
         assert claim is not None
@@ -263,7 +265,9 @@ class ScriptedWorker:
         with self.database.write() as session:
             fleet.register_worker(session, WORKER, "here", 1, 4, now)
             for port in (2000, 2004):
-                fleet.register_simulator(session, "127.0.0.1", port, now, WORKER, "0.9.16")
+                fleet.register_simulator(
+                    session, "127.0.0.1", port, now, WORKER, "0.9.16", embedded=True
+                )
         self._thread.start()
         return self
 

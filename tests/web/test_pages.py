@@ -27,7 +27,7 @@ def trainer(database: Database) -> ScriptedTrainer:
     claimed_run(database)
 
     with database.write() as session:
-        fleet.register_simulator(session, "127.0.0.1", 2004, NOW, "w1", "0.9.16")
+        fleet.register_simulator(session, "127.0.0.1", 2004, NOW, "w1", "0.9.16", embedded=True)
     trainer = ScriptedTrainer(database, run.id)
     assert trainer.claim(NOW)
     trainer.advance(1200, time.time())

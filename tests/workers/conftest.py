@@ -14,7 +14,7 @@ from backend.runs import service
 from backend.runs.attempts import Claim
 from backend.runs.models import Run
 from backend.settings import Settings
-from worker.simulators import EmbeddedSimulators
+from worker.simulators import OwnSimulators, embedded_starter
 from worker.tasks import Bench
 
 Until = Callable[[Callable[[], object]], None]
@@ -29,7 +29,7 @@ def settings(database: Database, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def bench(settings: Settings, database: Database) -> Bench:
-    simulators = EmbeddedSimulators(database, "w", 1, settings.logs_folder)
+    simulators = OwnSimulators(database, "w", 1, embedded_starter(settings.logs_folder))
     return Bench("w", settings, database, simulators)
 
 

@@ -54,11 +54,12 @@ def test_listing_a_simulator_again_keeps_its_lease(database: Database) -> None:
         fleet.register_simulator(session, "carla", 2000, NOW)
         fleet.lease(session, 1, "t", "w", 9000)
         fleet.register_simulator(session, "carla", 2000, NOW + 9, version="0.9.16")
-        fleet.record_tick(session, 1, "t", 2.5, "Town01", NOW + 10)
+        fleet.record_tick(session, 1, "t", 2.5, "Town01", NOW + 10, npcs=20)
     with database.read() as session:
         (simulator,) = fleet.list_simulators(session)
     assert (simulator.leased_run_id, simulator.version) == (1, "0.9.16")
     assert (simulator.tick_ms, simulator.map, simulator.seen_at) == (2.5, "Town01", NOW + 10)
+    assert simulator.npcs == 20
 
 
 def test_real_simulators_serve_when_the_own_one_is_taken(database: Database) -> None:

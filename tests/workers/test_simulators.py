@@ -12,23 +12,32 @@ import pytest
 
 from backend.database import Database
 from backend.errors import InvalidConfig
+from backend.settings import Settings
 from backend.workers.models import Simulator
 from backend.workers.service import lease, list_simulators, release
+from tests.product import is_alive
+from tests.workers.conftest import until
 from worker.probe import free_port, server_version
-from worker.simulators import (
+from worker.server import (
     EMBEDDED,
-    EmbeddedSimulators,
-    RealSimulators,
     Server,
     SimulatorStartFailed,
-    parse_addresses,
+    launch_command,
+    launch_server,
     start_server,
+)
+from worker.simulators import (
+    OwnSimulators,
+    RealSimulators,
+    embedded_starter,
+    make_simulators,
+    parse_addresses,
 )
 
 
 @pytest.fixture
-def simulators(database: Database, tmp_path: Path) -> Iterator[EmbeddedSimulators]:
-    simulators = EmbeddedSimulators(database, "w", 1, tmp_path)
+def simulators(database: Database, tmp_path: Path) -> Iterator[OwnSimulators]:
+    simulators = OwnSimulators(database, "w", 1, embedded_starter(tmp_path))
     yield simulators
     simulators.close()
 
@@ -54,7 +63,7 @@ def listener_on(port: int) -> psutil.Process:
 
 
 def test_one_is_started_when_none_is_free_and_used_again_afterwards(
-    database: Database, simulators: EmbeddedSimulators
+    database: Database, simulators: OwnSimulators
 ) -> None:
     simulators.prepare()
     (first,) = listed(database)
@@ -71,7 +80,7 @@ def test_one_is_started_when_none_is_free_and_used_again_afterwards(
 
 @pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_free_one_that_died_or_hangs_is_replaced(
-    database: Database, simulators: EmbeddedSimulators, fate: signal.Signals
+    database: Database, simulators: OwnSimulators, fate: signal.Signals
 ) -> None:
     simulators.prepare()
     (old,) = listed(database)
@@ -85,7 +94,7 @@ def test_a_free_one_that_died_or_hangs_is_replaced(
 
 
 def test_a_leased_one_is_left_alone_even_when_it_hangs(
-    database: Database, simulators: EmbeddedSimulators
+    database: Database, simulators: OwnSimulators
 ) -> None:
     simulators.prepare()
     (held,) = listed(database)
@@ -98,7 +107,7 @@ def test_a_leased_one_is_left_alone_even_when_it_hangs(
     assert victim.is_running()
 
 
-def test_closing_leaves_no_server(database: Database, simulators: EmbeddedSimulators) -> None:
+def test_closing_leaves_no_server(database: Database, simulators: OwnSimulators) -> None:
     simulators.prepare()
     (only,) = listed(database)
     simulators.close()
@@ -152,3 +161,62 @@ def test_addresses_are_host_and_port_separated_by_commas() -> None:
     for wrong in ("a:", "a:b", ":2000", "a:0", "a:70000"):
         with pytest.raises(InvalidConfig, match="is not host:port"):
             parse_addresses(wrong)
+
+
+# What a user's command looks like: a shell script that starts the server, knowing nothing of an owner.
+SCRIPT = f"sh -c '{sys.executable} -m worker.simulator --port {{port}} & wait'"
+
+
+def test_a_users_command_starts_servers_that_end_with_the_worker(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path, carla_command=SCRIPT)
+    simulators = make_simulators(settings, database, "w")
+    simulators.prepare()
+    (only,) = listed(database)
+    assert (only.worker, only.embedded, only.version) == ("w", False, "0.9.16")
+    victim = listener_on(only.port)
+    victim.kill()
+    simulators.prepare()
+    (again,) = listed(database)
+    assert again.port != only.port
+    second = listener_on(again.port)
+    simulators.close()
+    until(lambda: not second.is_running())
+
+
+def test_a_launched_server_and_all_it_started_end_with_their_owner(tmp_path: Path) -> None:
+    server = launch_server(SCRIPT, tmp_path / "carla.log", limit=60.0)
+    started = psutil.Process(server.process.pid).children(recursive=True)
+    assert len(started) >= 2
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    until(lambda: not any(is_alive(process) for process in started))
+    server.kill()
+
+
+@pytest.mark.parametrize(
+    ("command", "fate"), [("/no/such/CarlaUE4.sh {port}", "ended"), ("sleep 60{port}", "not ready")]
+)
+def test_a_command_that_brings_no_server_up_is_an_error_that_names_it(
+    tmp_path: Path, command: str, fate: str
+) -> None:
+    with pytest.raises(SimulatorStartFailed, match=f"{fate}.*carla.log.*{command.split()[0]}"):
+        launch_server(command, tmp_path / "carla.log", limit=1.5)
+
+
+def test_a_command_template_says_where_the_port_goes() -> None:
+    assert launch_command("./C.sh -carla-rpc-port={port} '-x {y}'", 2000) == [
+        "./C.sh",
+        "-carla-rpc-port=2000",
+        "-x {y}",
+    ]
+    for wrong in ("./CarlaUE4.sh -RenderOffScreen", "./C.sh '{port}"):
+        with pytest.raises(InvalidConfig, match="carla_command"):
+            launch_command(wrong, 2000)
+
+
+def test_servers_and_a_command_together_are_refused(database: Database, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, carla="a:1", carla_command="x {port}")
+    with pytest.raises(InvalidConfig, match="unset one"):
+        make_simulators(settings, database, "w")

@@ -251,6 +251,7 @@ class SimulatorOut(FromRow):
     map: str
     leased_run_id: int | None
     tick_ms: float | None
+    npcs: int | None
     seen_at: float | None
 
 
