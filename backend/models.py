@@ -4,7 +4,7 @@ from backend.checkpoints.models import Checkpoint, Evaluation
 from backend.database import Base
 from backend.gates.models import Acceptance, Flip, RuleStatus, SavedPreset
 from backend.metrics.models import Chunk, Flush, Series
-from backend.runs.models import Command, Event, Run, Segment
+from backend.runs.models import Command, Event, Run, RunGroup, Segment
 from backend.workers.models import Simulator, Worker
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Flush",
     "RuleStatus",
     "Run",
+    "RunGroup",
     "SavedPreset",
     "Segment",
     "Series",

@@ -11,6 +11,9 @@ from sqlalchemy import select
 import migrations
 from backend.database import Database
 from backend.models import Base, Worker
+from backend.runs.config import parse_config
+from backend.runs.events import list_events
+from backend.runs.service import create_run
 
 
 def worker(name: str) -> Worker:
@@ -58,3 +61,18 @@ def test_migrations_make_the_models_tables_on_postgresql_down_and_up_again(
     with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("DROP DATABASE migrated")
     server.close()
+
+
+def test_what_hangs_on_a_run_survives_migrations_on_sqlite(tmp_path: Path) -> None:
+    """SQLite makes some tables anew to change them; what refers to them must not go with the old one."""
+    url = f"sqlite:///{tmp_path / 'migrated.db'}"
+    migrations.upgrade(url)
+    database = Database(url)
+    with database.write() as session:
+        config = parse_config("quickstart")
+        run_id = create_run(session, "kept", "quickstart", config, 1.0).id
+    command.downgrade(migrations.config(url), "0001")
+    migrations.upgrade(url)
+    with database.read() as session:
+        assert [event.run_id for event in list_events(session, run_id)] == [run_id]
+    database.close()

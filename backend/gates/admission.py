@@ -1,6 +1,7 @@
 """What a run's configuration says of rules, checked before the run is made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -8,7 +9,8 @@ from backend.errors import InvalidConfig, NotFound
 from backend.gates.facts import facts_of_config
 from backend.gates.presets import load_preset
 from backend.rules.rule import RunFacts
-from backend.runs.config import RunConfig
+from backend.runs.config import RunConfig, parse_config
+from backend.runs.matrix import Cell, expand, in_variant
 
 
 def check_rules(session: Session, config: RunConfig) -> None:
@@ -18,6 +20,28 @@ def check_rules(session: Session, config: RunConfig) -> None:
         InvalidConfig: with the field at fault.
     """
     check_choice(session, config.rules, config.halt_on, facts_of_config(config))
+
+
+def admit_matrix(
+    session: Session,
+    preset: str,
+    config: Mapping[str, Any],
+    seeds: Sequence[int] = (),
+    variants: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Cell]:
+    """The runs of a matrix, all of which may be made.
+
+    Raises:
+        InvalidConfig: with the field at fault, `variants.NAME.FIELD` where only a variant is.
+    """
+    cells = expand(preset, config, seeds, variants)
+    check_rules(session, parse_config(preset, dict(config)))
+    for cell in {cell.variant: cell for cell in cells}.values():
+        try:
+            check_rules(session, cell.config)
+        except InvalidConfig as error:
+            raise InvalidConfig(in_variant(cell.variant, error.fields)) from None
+    return cells
 
 
 def check_choice(session: Session, name: str, halt_on: Sequence[str], facts: RunFacts) -> None:

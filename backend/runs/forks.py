@@ -63,7 +63,7 @@ def fork_run(
         raise InvalidConfig(problems)
     pin(session, source_id, checkpoint_id, True)
     name = name.strip() or f"{source.name}-fork"[:120]
-    run = create_run(session, name, source.preset, config, now, source.group)
+    run = create_run(session, name, source.preset, config, now)
     run.resume_checkpoint_id, run.restart_reason = checkpoint.id, "fork"
     run.step, run.episode, run.updates = checkpoint.step, checkpoint.episode, checkpoint.updates
     origin = (

@@ -11,13 +11,28 @@ from backend.runs.states import Action, RunState
 STOPS = (Action.HALT, Action.CANCEL)
 
 
+class RunGroup(Base):
+    """Runs started together: every variant of one configuration with every seed.
+
+    `plan` is what was asked: `config`, `seeds` and `variants`.
+    """
+
+    __tablename__ = "run_groups"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    preset: Mapped[str] = mapped_column(String(64))
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Float)
+
+
 class Run(Base):
     """One training run: what was asked, who owns it, how far it is.
 
     `state` is where it stands, `desired` what people want of it. `token` fences: only the attempt that
     holds it may write. `resume_checkpoint_id` is what the next start loads (None: from scratch), and
     `restart_reason` why it comes. `activity` is what the trainer is at, in words; the watchdog wants it
-    or the step to change.
+    or the step to change. `variant` is its place in the group it was started with.
     """
 
     __tablename__ = "runs"
@@ -28,7 +43,8 @@ class Run(Base):
     config: Mapped[dict[str, Any]] = mapped_column(JSON)
     config_hash: Mapped[str] = mapped_column(String(64))
     reward_fingerprint: Mapped[str] = mapped_column(String(64), default="")
-    group: Mapped[str] = mapped_column(String(120), default="", index=True)
+    group_id: Mapped[int | None] = mapped_column(default=None, index=True)
+    variant: Mapped[str] = mapped_column(String(40), default="")
     state: Mapped[str] = mapped_column(String(16), index=True)
     desired: Mapped[str] = mapped_column(String(16))
     state_reason: Mapped[str] = mapped_column(Text, default="")

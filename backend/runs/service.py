@@ -18,7 +18,13 @@ LARGEST_ID = 2**31 - 1
 
 
 def create_run(
-    session: Session, name: str, preset: str, config: RunConfig, now: float, group: str = ""
+    session: Session,
+    name: str,
+    preset: str,
+    config: RunConfig,
+    now: float,
+    group_id: int | None = None,
+    variant: str = "",
 ) -> Run:
     """A new run, queued. Without a name it is called after its preset and number."""
     run = Run(
@@ -27,7 +33,8 @@ def create_run(
         config=config.model_dump(mode="json"),
         config_hash=config.hash,
         reward_fingerprint=config.reward_fingerprint,
-        group=group,
+        group_id=group_id,
+        variant=variant,
         state=RunState.QUEUED,
         desired=Desired.RUN,
         total_steps=config.total_steps,
@@ -53,10 +60,15 @@ def get_run(session: Session, run_id: int) -> Run:
 
 
 def list_runs(
-    session: Session, states: Collection[RunState] = (), limit: int = 500
+    session: Session,
+    states: Collection[RunState] = (),
+    limit: int = 500,
+    group_id: int | None = None,
 ) -> Sequence[Run]:
-    """Newest first; `states` narrows them."""
+    """Newest first; `states` and `group_id` narrow them."""
     query = select(Run).order_by(Run.id.desc()).limit(limit)
+    if group_id is not None:
+        query = query.where(Run.group_id == group_id)
     if states:
         query = query.where(Run.state.in_(states))
     return session.scalars(query.execution_options(populate_existing=True)).all()

@@ -1,51 +1,74 @@
-"""What a configuration will take: memory, updates, evaluations, checkpoints, and time as measured before."""
+"""What a configuration will take: memory, disk, updates, evaluations, and time as measured before."""
 
-from sqlalchemy import select
+import math
+from itertools import pairwise
+
 from sqlalchemy.orm import Session
 
 from backend.runs.config import RunConfig
-from backend.runs.models import Run
-from backend.runs.states import RunState
 from backend.web import formats
+from backend.web.pace import Pace
+from backend.workers.service import list_workers
 
 VECTOR, ACTION, FRAME = 53, 2, 84 * 84
-FLOAT, FLAGS = 4, 12
+FLOAT, FLAGS, QUEUE = 4, 12, 16
+# Weights, targets and Adam's two moments: about this many bytes a parameter, in memory and in a checkpoint.
+STATE_BYTES = 16
+NATURE_PARAMETERS, SMALL_PARAMETERS = 1_700_000, 250_000
+# Torch, carla and Python themselves.
+TRAINER_BYTES = 450_000_000
 
 
 def replay_bytes(config: RunConfig) -> int:
-    """Bytes of a full replay buffer, which keeps each observation and each frame once."""
-    transition = FLOAT * (VECTOR + ACTION + 1) + FLAGS
-    return config.buffer_size * (transition + (FRAME if config.uses_images else 0))
+    """Bytes of memory a full replay buffer takes; frames lie in a file (`frames_bytes`)."""
+    return config.buffer_size * (FLOAT * (VECTOR + ACTION + 1) + FLAGS + QUEUE)
 
 
-def measured_speed(session: Session, preset: str) -> float | None:
-    """Steps a second of the last run of the preset that reached its end, evaluations included."""
-    query = (
-        select(Run)
-        .where(Run.preset == preset, Run.state == RunState.FINISHED, Run.attempt == 1)
-        .order_by(Run.id.desc())
-        .limit(1)
-    )
-    run = session.scalars(query).first()
-    if run is None or run.started_at is None or run.ended_at is None:
-        return None
-    return run.step / max(1.0, run.ended_at - run.started_at)
+def frames_bytes(config: RunConfig) -> int:
+    """Bytes of disk for the buffer's frames, each kept once."""
+    return config.buffer_size * FRAME if config.uses_images else 0
 
 
-def estimate(config: RunConfig, speed: float | None) -> dict[str, str]:
+def network_bytes(config: RunConfig) -> int:
+    """Bytes of all networks and optimisers, to about a third."""
+    widths = [VECTOR + (512 if config.uses_images else 0), *config.hidden_sizes, 1]
+    head = sum((a + 1) * b for a, b in pairwise(widths))
+    encoder = NATURE_PARAMETERS if config.encoder == "nature" else SMALL_PARAMETERS
+    critics = 2 if config.twin_critics else 1
+    eyes = config.uses_images + (config.uses_images and config.critic_input == "same")
+    return STATE_BYTES * (head * (1 + critics) + encoder * eyes)
+
+
+def disk_bytes(config: RunConfig) -> int:
+    """Bytes of disk a run takes: frames in use, the replay once more in the checkpoints, which share
+    what did not change, and the networks of each checkpoint that is kept."""
+    filled = min(1.0, config.total_steps / config.buffer_size)
+    saved = int(filled * (replay_bytes(config) + frames_bytes(config)))
+    kept = min(config.checkpoints_kept, config.total_steps // config.checkpoint_interval) + 2
+    return frames_bytes(config) + saved + kept * network_bytes(config)
+
+
+def estimate(config: RunConfig, pace: Pace | None) -> dict[str, str]:
     """What the form says a run will take, by name."""
     learning = config.total_steps - config.learning_starts
-    found = {
-        "Replay buffer": f"{formats.size(replay_bytes(config))} when full",
+    memory = TRAINER_BYTES + replay_bytes(config) + 2 * network_bytes(config)
+    return {
+        "Time": _time(config, pace),
+        "Memory": f"about {formats.size(memory)}, {formats.size(replay_bytes(config))} of it replay",
+        "Disk": f"about {formats.size(disk_bytes(config))}",
         "Exploring": f"{formats.whole(config.learning_starts)} steps",
         "Updates": formats.whole(learning * config.updates_per_step),
         "Evaluations": _evaluations(config),
         "Checkpoints": f"every {formats.whole(config.checkpoint_interval)} steps, "
         f"{config.checkpoints_kept} kept",
     }
-    if speed:
-        found["Time"] = f"{formats.duration(config.total_steps / speed)} at the last run's speed"
-    return found
+
+
+def _time(config: RunConfig, pace: Pace | None) -> str:
+    seconds = pace.seconds(config.model_dump()) if pace else None
+    if pace is None or seconds is None:
+        return "known after the first run of this kind"
+    return f"about {formats.duration(seconds)}, as fast as {pace.source}"
 
 
 def _evaluations(config: RunConfig) -> str:
@@ -53,3 +76,13 @@ def _evaluations(config: RunConfig) -> str:
         return "none"
     count = config.total_steps // config.evaluation_interval
     return f"{formats.whole(count)} of up to {config.evaluation_episodes} episodes"
+
+
+def slots(session: Session) -> int:
+    """Runs the fleet trains at a time."""
+    return sum(worker.slots for worker in list_workers(session) if not worker.draining)
+
+
+def together(runs: int, at_a_time: int, seconds: float | None) -> float | None:
+    """Seconds until the last of equal runs ends, `at_a_time` of them beside each other."""
+    return None if seconds is None or not at_a_time else math.ceil(runs / at_a_time) * seconds

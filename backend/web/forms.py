@@ -55,10 +55,15 @@ def schema() -> dict[str, Any]:
 
 
 @cache
+def preset_config(preset: str) -> dict[str, Any]:
+    """Every field of the preset; of the quickstart where there is no such preset."""
+    return parse_config(preset if preset in PRESETS else "quickstart").model_dump(mode="json")
+
+
+@cache
 def preset_values(preset: str) -> dict[str, str]:
-    """Every field of the preset as the text a form shows."""
-    config = parse_config(preset if preset in PRESETS else "quickstart")
-    return {name: text(value) for name, value in config.model_dump(mode="json").items()}
+    """The same as the text a form shows."""
+    return {name: text(value) for name, value in preset_config(preset).items()}
 
 
 def text(value: Any) -> str:

@@ -21,6 +21,7 @@ from backend.runs.service import get_run, list_runs, list_segments
 from backend.runs.states import RunState
 from backend.web.episodes import last_episodes
 from backend.web.forms import text
+from backend.web.grouping import group_lines, read_group
 from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage
 from backend.web.segment_tree import Tree, draw_tree
@@ -87,11 +88,16 @@ def _fleet(session: Session, now: float) -> Context:
     }
 
 
+def _group_of(query: Query) -> int | None:
+    number = query.get("group", "")
+    return int(number) if number.isdigit() and len(number) < 10 else None
+
+
 def read_runs(session: Session, query: Query, now: float) -> Context:
     """The table of runs: filtered and sorted as the address says, those in need first."""
     state, name, sort = (query.get(key, "") for key in ("state", "q", "sort"))
     states = [RunState(state)] if state in set(RunState) else []
-    views = [RunView(run, now) for run in list_runs(session, states)]
+    views = [RunView(run, now) for run in list_runs(session, states, group_id=_group_of(query))]
     views = [view for view in views if name.lower() in view.run.name.lower()]
     if sort == "name":
         views.sort(key=lambda view: view.run.name.lower())
@@ -105,7 +111,9 @@ def read_runs(session: Session, query: Query, now: float) -> Context:
         "sparks": sparklines(session, ids),
         "checkpoints": _last_checkpoints(session, ids),
         "attention": sum(view.needs_attention for view in views),
-        "filtered": bool(states or name),
+        "groups": group_lines(session, [view.run for view in views]),
+        "filtered": bool(states or name or _group_of(query)),
+        "group": query.get("group", ""),
         "q": name,
         "state": state,
         "sort": sort if sort in SORTS else "new",
@@ -262,4 +270,10 @@ RUN_SCENES = {
 FLEET_SCENES = {
     "runs": Scene("runs", "runs.html", read_runs, {"fleet": "_fleet.html", "runs": "_runs.html"}),
     "workers": Scene("workers", "workers.html", read_workers, {"workers": "_workers.html"}),
+    "group": Scene(
+        "group",
+        "group.html",
+        read_group,
+        {"group-head": "_group_head.html", "group-runs": "_group_runs.html"},
+    ),
 }

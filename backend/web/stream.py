@@ -290,8 +290,9 @@ async def stream_fleet(
     q: Annotated[str, Query(max_length=120)] = "",
     state: Annotated[str, Query(max_length=20)] = "",
     sort: Annotated[str, Query(max_length=20)] = "",
+    group: Annotated[str, Query(max_length=10)] = "",
 ) -> AsyncIterator[ServerSentEvent]:
-    """The same for the table of runs and for the fleet."""
-    topic = Topic(view, query=(("q", q), ("state", state), ("sort", sort)))
+    """The same for the table of runs, for the fleet, and for a group of runs."""
+    topic = Topic(view, query=(("q", q), ("state", state), ("sort", sort), ("group", group)))
     async for event in tail.listen(topic, last_id):
         yield event

@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from backend.database import Database
 from backend.runs.config import parse_config
+from backend.runs.groups import create_group
+from backend.runs.matrix import expand
 from backend.runs.service import create_run
 from tests.browser.test_main_job import points_drawn, wait_for_points
 from tests.web.scripted import NOW, ScriptedTrainer, fleet
@@ -28,6 +30,7 @@ PAGES = (
     "/runs/1/checkpoints/1/evaluate",
     "/runs/1/checkpoints/1/fork",
     "/compare?runs=1,2",
+    "/groups/1",
     "/workers",
     "/settings",
     "/nowhere",
@@ -53,6 +56,9 @@ def trainers(stored: Database) -> list[ScriptedTrainer]:
         trainer.health = float(number == 1)
         trainer.advance(2500, now)
         found.append(trainer)
+    with stored.write() as session:
+        cells = expand("quickstart", {}, [0, 1], {"td3": {}, "ddpg": {"algorithm": "ddpg"}})
+        create_group(session, "tricks", "quickstart", cells, {"variants": {}}, now)
     return found
 
 

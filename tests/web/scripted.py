@@ -264,7 +264,7 @@ class ScriptedWorker:
         now = time.time()
         with self.database.write() as session:
             fleet.register_worker(session, WORKER, "here", 1, 4, now)
-            for port in (2000, 2004):
+            for port in range(2000, 2016, 4):
                 fleet.register_simulator(
                     session, "127.0.0.1", port, now, WORKER, "0.9.16", embedded=True
                 )

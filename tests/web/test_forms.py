@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.database import Database
+from backend.gates.engine import GateEngine
 from backend.runs.config import RunConfig, parse_config
 from backend.runs.presets import PRESETS
+from backend.runs.service import get_run
 from backend.web import forms
-from tests.web.scripted import claimed_run
+from tests.web.scripted import NOW, ScriptedTrainer, claimed_run
 
 
 def test_every_field_of_the_configuration_has_one_input_in_a_known_group() -> None:
@@ -108,3 +110,99 @@ def test_a_run_is_cloned_with_its_values(browser: TestClient, database: Database
     assert 'name="seed" value="41"' in html
     assert 'name="gamma" value="0.9"' in html
     assert browser.get("/runs/new?from=999").status_code == 404
+
+
+MATRIX = {"preset": "quickstart", "seeds": "0-2", "ablations": ["ddpg", "no-policy-delay"]}
+
+
+def test_seeds_and_ablations_start_a_group(browser: TestClient) -> None:
+    own = {"variants": "short: gamma=0.9 hidden_sizes=[64,64]"}
+    response = browser.post("/runs", data={**MATRIX, **own, "name": "tricks", "tau": "0.01"})
+    assert response.status_code == 303, response.text
+    group = browser.get("/api/v1" + response.headers["Location"]).json()
+    assert group["name"] == "tricks"
+    assert [run["variant"] for run in group["runs"]] == [
+        "baseline",
+        "ddpg",
+        "no-policy-delay",
+        "short",
+    ] * 3
+    short = browser.get(f"/api/v1/runs/{group['runs'][-1]['id']}").json()["config"]
+    assert (short["gamma"], short["hidden_sizes"], short["seed"]) == (0.9, [64, 64], 2)
+    assert short["tau"] == 0.01
+
+
+def test_the_form_says_how_many_runs_and_how_long(browser: TestClient, database: Database) -> None:
+    trainer = ScriptedTrainer(database, claimed_run(database)[0])
+    claim_and_train(trainer)
+    summary = browser.post("/runs/check", data=MATRIX).json()["fragments"]
+    assert "Start 9 runs" in summary["start"]
+    assert "3 variants, 3 seeds" in summary["summary"]
+    assert "until the last has ended, 1 at a time" in summary["summary"]
+    assert "as fast as quickstart-1" in summary["summary"]
+    assert (
+        "Start run"
+        in browser.post("/runs/check", data={"preset": "paper"}).json()["fragments"]["start"]
+    )
+
+
+def claim_and_train(trainer: ScriptedTrainer) -> None:
+    with trainer.database.read() as session:
+        run = get_run(session, trainer.run_id)
+        trainer.token, trainer.segment_id = run.token, run.segment_id or 0
+    trainer.engine = GateEngine.for_config(trainer.config)
+    trainer.advance(2_000, NOW + 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "words"),
+    [
+        ({"seeds": "0-x"}, "seeds", "write numbers and spans"),
+        ({"seeds": "4-1"}, "seeds", "write numbers and spans"),
+        ({"seeds": "0-4000000000"}, "seeds", "write numbers and spans"),
+        ({"seeds": "1 1"}, "seeds", "drop one"),
+        ({"ablations": ["nope"]}, "ablations", "choose from"),
+        ({"variants": "short gamma=0.9"}, "variants", "write NAME: key=value"),
+        ({"variants": "short: gamma=9"}, "variants.short.gamma", "short: "),
+        ({"variants": "baseline: gamma=0.9"}, "variants", "rename one"),
+        (
+            {"ablations": ["ddpg"], "policy_delay": "3"},
+            "variants.ddpg.policy_delay",
+            "TD3's tricks",
+        ),
+    ],
+)
+def test_a_wrong_matrix_is_named_kept_and_creates_nothing(
+    browser: TestClient, sent: dict[str, object], field: str, words: str
+) -> None:
+    data = {"preset": "quickstart", **sent}
+    assert words in browser.post("/runs/check", data=data).json()["fields"][field]
+    response = browser.post("/runs", data=data)
+    assert response.status_code == 422
+    for text in (value for value in sent.values() if isinstance(value, str)):
+        assert text in response.text
+    assert browser.get("/api/v1/runs").json() == []
+
+
+def test_an_ablation_that_takes_nothing_away_cannot_be_ticked(browser: TestClient) -> None:
+    html = browser.get("/runs/new?from=quickstart").text
+    assert 'value="no-twin-critics">' in html
+    sent = {"preset": "quickstart", "twin_critics": "off"}
+    offered = browser.post("/runs/check", data=sent).json()["fragments"]["ablations"]
+    assert 'value="no-twin-critics" disabled>' in offered
+
+
+def test_the_form_shows_what_the_same_rewards_probes_earned(
+    browser: TestClient, database: Database
+) -> None:
+    run_id, _ = claimed_run(database)
+    assert "No run has tried this reward yet" in browser.get("/runs/new").text
+    with database.write() as session:
+        earned = "good 1,212, crawl 40, stand -12 in ten scripted seconds"
+        get_run(session, run_id).observed = {"reward_probes": earned}
+    html = browser.get("/runs/new").text
+    assert "1,212" in html
+    assert "good driving must earn most" in html
+    other = {"preset": "quickstart", "reward_goal": "5"}
+    summary = browser.post("/runs/check", data=other).json()["fragments"]["summary"]
+    assert "No run has tried this reward yet" in summary

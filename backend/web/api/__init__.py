@@ -9,6 +9,7 @@ from backend.web.api import (
     events,
     external,
     gates,
+    groups,
     health,
     metrics,
     runs,
@@ -21,6 +22,7 @@ router = APIRouter()
 router.include_router(health.router)
 for module in (
     runs,
+    groups,
     external,
     checkpoints,
     metrics,

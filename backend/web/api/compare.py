@@ -1,44 +1,79 @@
 """Several runs over HTTP: charts with a line for each, and groups of seeds with their statistics."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
+from backend.analysis.bands import Centre
 from backend.analysis.grouping import EVERYTHING_BUT_THE_SEED
+from backend.charts.bands import banded
 from backend.charts.encoding import to_json
 from backend.charts.figures import View
 from backend.charts.group_curves import group_curves
+from backend.errors import InvalidConfig
 from backend.gates.storable import storable
 from backend.metrics.columns import Axis
 from backend.reports.comparison import RETURNS, compare, groups_of
 from backend.reports.comparison_report import comparison_report
 from backend.reports.latex import body
+from backend.runs.groups import get_group, members
+from backend.runs.models import Run
 from backend.runs.service import get_run
 from backend.web.api.schemas import RowId
 from backend.web.api.series import Bound, PixelColumns, check_range
-from backend.web.comparison import MOST_RUNS, compared_figure
+from backend.web.comparison import MOST_LINES, MOST_RUNS, check_returns, grouped
 from backend.web.context import Reading
 
 router = APIRouter(prefix="/compare", tags=["compare"])
+
+
+def chosen_runs(
+    session: Session, numbers: Sequence[int], group_id: int | None, most: int = MOST_RUNS
+) -> list[Run]:
+    """The runs named, and those of a group; each once, in order.
+
+    Raises:
+        NotFound: a run or the group does not exist.
+    """
+    named = [get_run(session, number) for number in dict.fromkeys(numbers)]
+    if group_id is not None:
+        get_group(session, group_id)
+        named += [run for run in members(session, group_id) if run not in named]
+    return named[:most]
 
 
 @router.get("/charts/{chart}", response_class=Response)
 def read_chart(
     chart: Annotated[str, Path(max_length=240)],
     session: Reading,
-    runs: Annotated[list[RowId], Query(min_length=1, max_length=MOST_RUNS)],
-    start: Bound = None,
-    end: Bound = None,
+    runs: Annotated[list[RowId], Query(default_factory=list, max_length=MOST_RUNS)],
+    group: RowId | None = None,
+    by: Annotated[str, Query(max_length=64)] = EVERYTHING_BUT_THE_SEED,
+    centre: Centre = Centre.IQM,
+    waive: bool = False,
     points: PixelColumns = 800,
     x: Axis = "step",
     smoothing: Annotated[float, Query(ge=0, lt=1)] = 0.6,
+    start: Bound = None,
+    end: Bound = None,
 ) -> Response:
-    """A chart of several runs as Plotly figure JSON."""
-    found = [get_run(session, run_id) for run_id in runs]
+    """A chart of several runs as Plotly figure JSON; seeds of one kind are one line with a band.
+
+    `by` is `config` (everything but the seed), `run` (each by itself) or a configuration key. Charts of
+    returns are refused for runs that were rewarded differently, unless `waive` says otherwise.
+    """
+    found = chosen_runs(session, runs, group)
+    if not found:
+        raise InvalidConfig({"runs": "none is named: give runs=1&runs=2 or group=1"})
     check_range(start, end)
-    drawn = compared_figure(session, found, chart, View(start, end, points, x, smoothing))
-    return Response(to_json(drawn), media_type="application/json")
+    check_returns(found, chart, waive)
+    groups = dict(list(grouped(session, found, by).items())[:MOST_LINES])
+    view = View(start, end, points, x, smoothing)
+    figure = banded(session, groups, chart, view, centre)
+    return Response(to_json(figure), media_type="application/json")
 
 
 MOST_GROUPED = 200

@@ -3,14 +3,25 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
 from sqlalchemy.orm import Session
 
-from backend.gates.admission import check_rules
+from backend.gates.admission import admit_matrix, check_rules
 from backend.runs import service
 from backend.runs.config import parse_config
-from backend.runs.models import Run, Segment
+from backend.runs.groups import create_group, members
+from backend.runs.models import Run, RunGroup, Segment
 from backend.runs.states import RunState
-from backend.web.api.schemas import CommandOut, NewRun, Rollback, RunDetail, RunOut, SegmentOut
+from backend.web.api.schemas import (
+    CommandOut,
+    GroupOut,
+    NewRun,
+    Rollback,
+    RowId,
+    RunDetail,
+    RunOut,
+    SegmentOut,
+)
 from backend.web.context import Now, Reading, Writing
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -22,13 +33,20 @@ def _segment_number(session: Session, run: Run) -> int:
     return segment.number if segment else 0
 
 
-def _out(session: Session, run: Run, now: float) -> RunOut:
+def run_out(session: Session, run: Run, now: float) -> RunOut:
     return RunOut.of(run, _segment_number(session, run), now)
 
 
 @router.post("", status_code=201)
-def create(body: NewRun, response: Response, session: Writing, now: Now) -> RunDetail:
-    """Queue a run; nothing is created when a value is wrong (422 names field, value and remedy)."""
+def create(
+    body: NewRun, response: Response, session: Writing, now: Now
+) -> Annotated[RunDetail | GroupOut, Field(union_mode="left_to_right")]:
+    """Queue a run, or with `seeds` or `variants` a group of them.
+
+    Nothing is created when a value is wrong: 422 names field, value and remedy.
+    """
+    if body.seeds is not None or body.variants is not None:
+        return _create_group(body, response, session, now)
     config = parse_config(body.preset, body.config)
     check_rules(session, config)
     run = service.create_run(session, body.name, body.preset, config, now)
@@ -36,16 +54,30 @@ def create(body: NewRun, response: Response, session: Writing, now: Now) -> RunD
     return RunDetail.of(run, 0, now)
 
 
+def _create_group(body: NewRun, response: Response, session: Session, now: float) -> GroupOut:
+    cells = admit_matrix(session, body.preset, body.config, body.seeds or (), body.variants)
+    plan = {"config": body.config, "seeds": body.seeds or [], "variants": body.variants or {}}
+    group = create_group(session, body.name, body.preset, cells, plan, now)
+    response.headers["Location"] = f"/api/v1/groups/{group.id}"
+    return group_out(session, group, now)
+
+
+def group_out(session: Session, group: RunGroup, now: float) -> GroupOut:
+    runs = [run_out(session, run, now) for run in members(session, group.id)]
+    return GroupOut.model_validate(group).model_copy(update={"runs": runs})
+
+
 @router.get("")
 def read_all(
     session: Reading,
     now: Now,
     state: Annotated[list[RunState] | None, Query()] = None,
+    group: Annotated[RowId | None, Query(description="Only the runs of this group")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[RunOut]:
     """Runs, newest first; `state` may be given several times."""
-    runs = service.list_runs(session, state or (), limit)
-    return [_out(session, run, now) for run in runs]
+    runs = service.list_runs(session, state or (), limit, group)
+    return [run_out(session, run, now) for run in runs]
 
 
 @router.get("/{run_id}")
@@ -73,21 +105,21 @@ def read_commands(run_id: RunId, session: Reading) -> list[CommandOut]:
 def halt(run_id: RunId, session: Writing, now: Now) -> RunOut:
     """Stop after a checkpoint."""
     run = service.request_halt(session, run_id, now)
-    return _out(session, run, now)
+    return run_out(session, run, now)
 
 
 @router.post("/{run_id}/cancel")
 def cancel(run_id: RunId, session: Writing, now: Now) -> RunOut:
     """Stop for good."""
     run = service.request_cancel(session, run_id, now)
-    return _out(session, run, now)
+    return run_out(session, run, now)
 
 
 @router.post("/{run_id}/resume")
 def resume(run_id: RunId, session: Writing, now: Now) -> RunOut:
     """Queue a halted or failed run again from its last checkpoint."""
     run = service.request_resume(session, run_id, now)
-    return _out(session, run, now)
+    return run_out(session, run, now)
 
 
 @router.post("/{run_id}/checkpoint", status_code=202)
@@ -101,4 +133,4 @@ def checkpoint(run_id: RunId, session: Writing, now: Now) -> CommandOut:
 def rollback(run_id: RunId, body: Rollback, session: Writing, now: Now) -> RunOut:
     """Go back to a checkpoint; the points after it stay as an abandoned branch."""
     run = service.request_rollback(session, run_id, body.checkpoint_id, now)
-    return _out(session, run, now)
+    return run_out(session, run, now)

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from backend.runs.matrix import MOST_RUNS
 from backend.runs.models import Run
 from backend.runs.states import Action, RunState
 from backend.web.views import RunView
@@ -17,13 +18,19 @@ class FromRow(BaseModel):
 
 
 class NewRun(BaseModel):
-    """A run to start: `config` overrides single keys of the preset."""
+    """A run to start: `config` overrides single keys of the preset.
+
+    `seeds` and `variants` (name: keys it sets besides `config`) start a group of runs instead, every
+    variant with every seed: all of them, or with a wrong value none.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field("", max_length=120)
     preset: str
     config: dict[str, Any] = Field(default_factory=dict)
+    seeds: list[StrictInt] | None = Field(None, min_length=1, max_length=MOST_RUNS)
+    variants: dict[str, dict[str, Any]] | None = Field(None, min_length=1, max_length=MOST_RUNS)
 
 
 class Rollback(BaseModel):
@@ -57,7 +64,8 @@ class RunOut(FromRow):
     id: int
     name: str
     preset: str
-    group: str
+    group_id: int | None
+    variant: str
     state: RunState
     desired: str
     state_reason: str
@@ -98,6 +106,17 @@ class RunDetail(RunOut):
 
     config: dict[str, Any]
     observed: dict[str, Any]
+
+
+class GroupOut(FromRow):
+    """Runs started together, in the order they were queued; `plan` is what was asked."""
+
+    id: int
+    name: str
+    preset: str
+    plan: dict[str, Any]
+    created_at: float
+    runs: list[RunOut] = Field(default_factory=list)
 
 
 class CommandOut(FromRow):

@@ -2,8 +2,18 @@
 
 from fastapi import APIRouter
 
-from backend.web.pages import actions, checkpoints, compare, fleet, login, new_run, run, settings
+from backend.web.pages import (
+    actions,
+    checkpoints,
+    compare,
+    fleet,
+    group,
+    login,
+    new_run,
+    run,
+    settings,
+)
 
 router = APIRouter(include_in_schema=False)
-for module in (login, fleet, compare, new_run, actions, checkpoints, run, settings):
+for module in (login, fleet, compare, group, new_run, actions, checkpoints, run, settings):
     router.include_router(module.router)

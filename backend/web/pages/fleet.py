@@ -16,9 +16,15 @@ Text = Annotated[str, Query(max_length=120)]
 
 @router.get("/")
 def runs(
-    request: Request, session: Reading, now: Now, q: Text = "", state: Text = "", sort: Text = ""
+    request: Request,
+    session: Reading,
+    now: Now,
+    q: Text = "",
+    state: Text = "",
+    sort: Text = "",
+    group: Text = "",
 ) -> Response:
-    query = {"q": q, "state": state, "sort": sort}
+    query = {"q": q, "state": state, "sort": sort, "group": group}
     scene = FLEET_SCENES["runs"]
     context = scene.read(session, query, now)
     return page(request, scene.template, {**context, "query": urlencode(query)})

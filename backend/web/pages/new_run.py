@@ -1,98 +1,152 @@
-"""The form that starts a run: shown, checked while it is filled in, and sent."""
+"""The form that starts a run or a matrix of runs: shown, checked while it is filled in, and sent."""
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
-from starlette.datastructures import FormData
 
 from backend.errors import InvalidConfig
-from backend.gates.admission import check_rules
-from backend.runs.config import parse_config
+from backend.gates.admission import admit_matrix, check_rules
+from backend.runs.config import RunConfig, parse_config
+from backend.runs.groups import create_group
+from backend.runs.matrix import Cell
 from backend.runs.presets import PRESETS
 from backend.runs.service import create_run, get_run
-from backend.web import forms
+from backend.web import forms, submission
 from backend.web.context import Now, Reading, Writing
-from backend.web.estimates import estimate, measured_speed
+from backend.web.estimates import estimate, slots, together
+from backend.web.pace import expected
+from backend.web.probes import probes_of
+from backend.web.submission import Submission
 from backend.web.templates import fragment, page
 
 router = APIRouter()
-Values = Mapping[str, str]
 
 
-async def _posted(request: Request) -> dict[str, str]:
-    """The last value of each input: an unticked box leaves only the hidden `off` before it."""
-    form: FormData = await request.form()
-    return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+async def _posted(request: Request) -> Submission:
+    form = await request.form()
+    return Submission.of([(k, v) for k, v in form.multi_items() if isinstance(v, str)])
 
 
-Posted = Annotated[dict[str, str], Depends(_posted)]
+Posted = Annotated[Submission, Depends(_posted)]
 
 
-def _split(form: Values) -> tuple[str, str, dict[str, str]]:
-    values = dict(form)
-    return values.pop("preset", "quickstart"), values.pop("name", ""), values
+def _config(session: Session, sent: Submission) -> RunConfig:
+    config = parse_config(sent.preset, forms.overrides(sent.preset, sent.values))
+    check_rules(session, config)
+    return config
 
 
-def _summary(session: Session, preset: str, values: Values) -> dict[str, object]:
+def _cells(session: Session, sent: Submission) -> list[Cell]:
+    """The runs of the matrix that was asked for; none when one run was."""
+    if not sent.is_matrix:
+        return []
+    values = forms.overrides(sent.preset, sent.values)
+    return admit_matrix(session, sent.preset, values, sent.seed_numbers, sent.all_variants)
+
+
+def _summary(session: Session, sent: Submission, now: float) -> dict[str, Any]:
     """The form as it stands: its groups, what is changed, what is wrong, what it will take."""
-    problems, takes = {}, {}
+    problems: dict[str, str] = {}
+    takes: dict[str, str] = {}
+    matrix: dict[str, Any] | None = None
+    probes = None
+    offered = forms.preset_config(sent.preset)
     try:
-        config = parse_config(preset, forms.overrides(preset, values))
-        check_rules(session, config)
-        takes = estimate(config, measured_speed(session, preset))
+        config = _config(session, sent)
+        offered = config.model_dump(mode="json")
+        pace = expected(session, offered, now)
+        takes = estimate(config, pace)
+        probes = probes_of(session, config)
+        matrix = _matrix(session, _cells(session, sent), pace.seconds(offered) if pace else None)
     except InvalidConfig as error:
-        problems = error.fields
-    groups = forms.groups(preset, values, problems)
-    changes = [field for _, _, fields, _ in groups for field in fields if field.changed]
-    return {"groups": groups, "changes": changes, "problems": problems, "estimate": takes}
+        problems = submission.readable(error.fields)
+    groups = forms.groups(sent.preset, sent.values, problems)
+    return {
+        "groups": groups,
+        "changes": [field for _, _, fields, _ in groups for field in fields if field.changed],
+        "problems": problems,
+        "estimate": takes,
+        "probes": probes,
+        "matrix": matrix,
+        "choices": submission.choices(offered, sent.ablations),
+    }
+
+
+def _matrix(
+    session: Session, cells: Sequence[Cell], seconds: float | None
+) -> dict[str, Any] | None:
+    """How many runs, of what, and how long until the last has ended."""
+    if not cells:
+        return None
+    at_a_time = slots(session)
+    return {
+        "runs": len(cells),
+        "seeds": list(dict.fromkeys(cell.seed for cell in cells)),
+        "variants": list(dict.fromkeys(cell.variant for cell in cells)),
+        "slots": at_a_time,
+        "seconds": together(len(cells), at_a_time, seconds),
+    }
 
 
 def _form(
-    request: Request, session: Session, preset: str, name: str, values: Values, status: int = 200
+    request: Request, session: Session, sent: Submission, now: float, status: int = 200
 ) -> HTMLResponse:
-    known = {"presets": PRESETS, "preset_name": preset, "name": name}
-    return page(request, "new.html", {**known, **_summary(session, preset, values)}, status)
+    known = {"presets": PRESETS, "sent": sent}
+    return page(request, "new.html", {**known, **_summary(session, sent, now)}, status)
 
 
-def _clone(session: Session, run_id: int) -> tuple[str, str, dict[str, str]]:
+def _clone(session: Session, run_id: int) -> Submission:
     run = get_run(session, run_id)
-    return run.preset, "", {name: forms.text(value) for name, value in run.config.items()}
+    values: Mapping[str, Any] = run.config if run.is_native else {}
+    preset = run.preset if run.preset in PRESETS else "quickstart"
+    return Submission(preset, values={name: forms.text(value) for name, value in values.items()})
 
 
 @router.get("/runs/new")
 def show(
     request: Request,
     session: Reading,
+    now: Now,
     source: Annotated[str, Query(alias="from", max_length=40)] = "quickstart",
 ) -> Response:
     """`from` is a preset's name or the number of a run to clone."""
     if source.isdigit():
-        preset, name, values = _clone(session, int(source[:9]))
+        sent = _clone(session, int(source[:9]))
     else:
-        preset, name, values = source if source in PRESETS else "quickstart", "", {}
-    return _form(request, session, preset, name, values)
+        sent = Submission(source if source in PRESETS else "quickstart")
+    return _form(request, session, sent, now)
 
 
 @router.post("/runs/check")
-def check(posted: Posted, session: Reading) -> JSONResponse:
-    """What is wrong with the form as it stands, by field, and the summary beside it."""
-    preset, _, values = _split(posted)
-    context = _summary(session, preset, values)
-    summary = fragment("_summary.html", context)
-    return JSONResponse({"fields": context["problems"], "fragments": {"summary": summary}})
+def check(sent: Posted, session: Reading, now: Now) -> JSONResponse:
+    """What is wrong with the form as it stands, by field, and the parts that follow it."""
+    context = _summary(session, sent, now)
+    fragments = {
+        "summary": fragment("_summary.html", context),
+        "start": fragment("_start.html", context),
+        "ablations": fragment("_ablations.html", context),
+    }
+    return JSONResponse({"fields": context["problems"], "fragments": fragments})
 
 
 @router.post("/runs")
-def start(request: Request, posted: Posted, session: Writing, now: Now) -> Response:
-    """303 to the new run, or 422 with the form as it was and what to mend."""
-    preset, name, values = _split(posted)
+def start(request: Request, sent: Posted, session: Writing, now: Now) -> Response:
+    """303 to the new run or group, or 422 with the form as it was and what to mend."""
+    name = sent.name[:120]
     try:
-        config = parse_config(preset, forms.overrides(preset, values))
-        check_rules(session, config)
+        config, cells = _config(session, sent), _cells(session, sent)
     except InvalidConfig:
-        return _form(request, session, preset, name, values, 422)
-    run = create_run(session, name[:120], preset, config, now)
-    return RedirectResponse(f"/runs/{run.id}", 303)
+        return _form(request, session, sent, now, 422)
+    if not sent.is_matrix:
+        run = create_run(session, name, sent.preset, config, now)
+        return RedirectResponse(f"/runs/{run.id}", 303)
+    plan = {
+        "config": forms.overrides(sent.preset, sent.values),
+        "seeds": sent.seed_numbers,
+        "variants": sent.all_variants or {},
+    }
+    group = create_group(session, name, sent.preset, cells, plan, now)
+    return RedirectResponse(f"/groups/{group.id}", 303)

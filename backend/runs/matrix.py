@@ -1,0 +1,109 @@
+"""A matrix of runs: every variant of a configuration with every seed, all of them valid or none. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend.errors import InvalidConfig
+from backend.runs.config import RunConfig, parse_config
+
+MOST_RUNS = 200
+LONGEST_NAME = 40
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a matrix."""
+
+    variant: str
+    config: RunConfig
+
+    @property
+    def seed(self) -> int:
+        return self.config.seed
+
+
+def expand(
+    preset: str,
+    config: Mapping[str, Any],
+    seeds: Sequence[int] = (),
+    variants: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Cell]:
+    """Every variant with every seed, the first seed of all variants first.
+
+    Without seeds there is the configuration's own; without variants, the configuration as it is.
+
+    Raises:
+        InvalidConfig: naming `seeds`, or `variants.NAME.FIELD`, with the value and the remedy.
+    """
+    own = parse_config(preset, dict(config))
+    seeds = list(seeds) or [own.seed]
+    variants = variants or {BASELINE: {}}
+    _check_seeds(seeds)
+    _check_names(variants)
+    if len(seeds) * len(variants) > MOST_RUNS:
+        raise InvalidConfig(
+            {
+                "seeds": f"{len(seeds)} seeds of {len(variants)} variants are "
+                f"{len(seeds) * len(variants)} runs: {MOST_RUNS} at most, leave some out"
+            }
+        )
+    found = {name: _variant(preset, config, name, over) for name, over in variants.items()}
+    _check_different(found)
+    return [Cell(name, _seeded(variant, seed)) for seed in seeds for name, variant in found.items()]
+
+
+def _seeded(config: RunConfig, seed: int) -> RunConfig:
+    return RunConfig.model_validate({**config.model_dump(), "seed": seed})
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    twice = next((seed for at, seed in enumerate(seeds) if seed in seeds[:at]), None)
+    if twice is not None:
+        raise InvalidConfig(
+            {"seeds": f"seed {twice} stands there twice: both runs would be the same, drop one"}
+        )
+    for seed in seeds:
+        if not 0 <= seed < 2**31:
+            raise InvalidConfig({"seeds": f"{seed} is no seed: give numbers from 0 to {2**31 - 1}"})
+
+
+def _check_names(variants: Mapping[str, Mapping[str, Any]]) -> None:
+    for name in variants:
+        if not name.strip() or len(name) > LONGEST_NAME:
+            raise InvalidConfig(
+                {"variants": f"'{name}' is no name: give 1 to {LONGEST_NAME} characters"}
+            )
+
+
+def _variant(
+    preset: str, config: Mapping[str, Any], name: str, overrides: Mapping[str, Any]
+) -> RunConfig:
+    if "seed" in overrides:
+        raise InvalidConfig(
+            {
+                f"variants.{name}.seed": "seeds stand in `seeds`: every variant runs with each of them"
+            }
+        )
+    try:
+        return parse_config(preset, {**config, **overrides})
+    except InvalidConfig as error:
+        raise InvalidConfig(in_variant(name, error.fields)) from None
+
+
+def in_variant(name: str, problems: Mapping[str, str]) -> dict[str, str]:
+    """Problems of a variant's fields, named so that one knows whose they are."""
+    return {f"variants.{name}.{field}": problem for field, problem in problems.items()}
+
+
+def _check_different(variants: Mapping[str, RunConfig]) -> None:
+    seen: dict[str, str] = {}
+    for name, config in variants.items():
+        if (other := seen.setdefault(config.hash, name)) != name:
+            raise InvalidConfig(
+                {
+                    f"variants.{name}": f"changes nothing that '{other}' does not: both would be the "
+                    "same runs, drop one"
+                }
+            )

@@ -1,0 +1,68 @@
+"""A matrix is every variant with every seed; one wrong value names its variant and makes none of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.errors import InvalidConfig
+from backend.runs.ablations import ABLATIONS, changes
+from backend.runs.config import parse_config
+from backend.runs.matrix import MOST_RUNS, expand
+from backend.runs.presets import PRESETS
+
+TWO = {"baseline": {}, "no-delay": {"policy_delay": 1}}
+
+
+@given(
+    st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=8, unique=True),
+    st.sets(st.sampled_from(sorted(ABLATIONS)), max_size=4),
+)
+def test_every_variant_runs_with_every_seed_and_differs_only_in_what_it_says(
+    seeds: list[int], ablations: set[str]
+) -> None:
+    variants = {"baseline": {}, **{name: dict(ABLATIONS[name].overrides) for name in ablations}}
+    cells = expand("quickstart", {}, seeds, variants)
+    assert [(cell.variant, cell.seed) for cell in cells] == [
+        (name, seed) for seed in seeds for name in variants
+    ]
+    for cell in cells:
+        wanted = parse_config("quickstart", {**variants[cell.variant], "seed": cell.seed})
+        assert cell.config == wanted
+
+
+def test_without_seeds_there_is_the_configurations_own() -> None:
+    cells = expand("quickstart", {"seed": 7}, variants=TWO)
+    assert [(cell.variant, cell.seed) for cell in cells] == [("baseline", 7), ("no-delay", 7)]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_known_ablation_of_every_preset_is_valid(preset: str, name: str) -> None:
+    config = parse_config(preset).model_dump(mode="json")
+    ablation = ABLATIONS[name]
+    if not changes(ablation, config):
+        pytest.skip("takes nothing away of this preset")
+    cells = expand(preset, {}, [0], {"baseline": {}, name: dict(ablation.overrides)})
+    assert cells[0].config.hash != cells[1].config.hash
+
+
+@pytest.mark.parametrize(
+    ("seeds", "variants", "field", "remedy"),
+    [
+        ([1, 2, 1], {}, "seeds", "drop one"),
+        ([-1], {}, "seeds", "from 0 to"),
+        (list(range(MOST_RUNS + 1)), {}, "seeds", "leave some out"),
+        ([0], {"odd": {"gamma": 2}}, "variants.odd.gamma", "less than or equal to 1"),
+        ([0], {"odd": {"lr": 2}}, "variants.odd.lr", "check its spelling"),
+        ([0], {"odd": {"seed": 2}}, "variants.odd.seed", "stand in `seeds`"),
+        ([0], {"a": {}, "b": {"tau": 0.005}}, "variants.b", "drop one"),
+        ([0], {" ": {}}, "variants", "give 1 to"),
+        ([0], {"x" * 41: {}}, "variants", "give 1 to"),
+    ],
+)
+def test_a_wrong_value_names_where_it_stands(
+    seeds: list[int], variants: dict[str, dict[str, object]], field: str, remedy: str
+) -> None:
+    with pytest.raises(InvalidConfig) as refused:
+        expand("quickstart", {}, seeds, variants)
+    assert remedy in refused.value.fields[field]
