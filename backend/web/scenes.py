@@ -24,6 +24,8 @@ from backend.web.forms import text
 from backend.web.grouping import group_lines, read_group
 from backend.web.judgements import worst_first
 from backend.web.lineage import current_lineage
+from backend.web.playback import read_playback
+from backend.web.scatter import episode_scatter
 from backend.web.segment_tree import Tree, draw_tree
 from backend.web.sight import read_sight
 from backend.web.sparklines import sparklines
@@ -47,7 +49,8 @@ SORTS = {"new": "Newest first", "name": "By name", "progress": "Most progress"}
 class Scene:
     """A page: how its context is read, which elements are kept live, and what more belongs to it.
 
-    `charts`: new points are sent; `sight`: the trainer's last picture and trace are shown.
+    `charts`: new points are sent; `sight`: the trainer's last picture and trace are shown; `recordings`:
+    what was recorded of its evaluations is.
     """
 
     name: str
@@ -56,12 +59,16 @@ class Scene:
     live: Mapping[str, str] = field(default_factory=dict)
     charts: bool = False
     sight: bool = False
+    recordings: bool = False
 
     def context(self, session: Session, query: Query, now: float, snapshots: Path) -> Context:
         """Everything the template needs."""
         context = {**self.read(session, query, now), "scene": self.name}
         if self.sight:
             context["sight"] = read_sight(snapshots, context["run"])
+        if self.recordings:
+            name = query.get("recording", "")
+            context["playback"] = read_playback(snapshots, context["run"], name)
         return context
 
     def fragments(
@@ -258,10 +265,17 @@ RUN_SCENES = {
         "episodes.html",
         _with(
             episodes=last_episodes,
+            scatter=episode_scatter,
             charts=lambda session, run: [CHARTS[name] for name in EPISODE_CHARTS],
         ),
-        {**_HEAD, "episode-table": "_episodes.html"},
+        {
+            **_HEAD,
+            "newest-recording": "_recordings.html",
+            "episode-scatter": "_scatter.html",
+            "episode-table": "_episodes.html",
+        },
         charts=True,
+        recordings=True,
     ),
     "log": Scene("log", "log.html", _with(events=_events(500)), {**_HEAD, "log": "_log.html"}),
     "config": Scene("config", "config.html", _with(observed=_observed), _HEAD),

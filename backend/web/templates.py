@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from starlette.templating import Jinja2Templates
 
 from backend.web import formats, words
+from backend.web.playback import step_of
 from backend.web.statics import FRONTEND, PLOTLY_PATH, static_root
 
 THEMES = ("dark", "light")
@@ -46,6 +47,7 @@ def templates() -> Jinja2Templates:
         state_words=words.STATES,
         action_words=words.ACTIONS,
         now=time.time,
+        step_of=step_of,
     )
     return Jinja2Templates(env=environment)
 

@@ -1,6 +1,10 @@
 """The pages of one run: charts, gates, checkpoints, log, config, and the rollback it asks about."""
 
-from fastapi import APIRouter, Request
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from backend.checkpoints.service import get_checkpoint
@@ -13,13 +17,21 @@ from backend.web.scenes import RUN_SCENES, read_run
 from backend.web.templates import page
 
 router = APIRouter(prefix="/runs/{run_id}")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+Name = Annotated[str, Query(max_length=60)]
 
 
 def _show(
-    request: Request, session: Reading, run_id: int, name: str, now: float, **more: object
+    request: Request,
+    session: Reading,
+    run_id: int,
+    name: str,
+    now: float,
+    asked: Mapping[str, str] = NOTHING,
+    **more: object,
 ) -> Response:
     scene, settings = RUN_SCENES[name], request.app.state.settings
-    query = {"run": str(run_id)}
+    query = {"run": str(run_id), **asked}
     context = scene.context(session, query, now, settings.snapshots_folder)
     return page(request, scene.template, {**context, **more})
 
@@ -40,8 +52,11 @@ def checkpoints(request: Request, run_id: RunId, session: Reading, now: Now) -> 
 
 
 @router.get("/episodes")
-def episodes(request: Request, run_id: RunId, session: Reading, now: Now) -> Response:
-    return _show(request, session, run_id, "episodes", now)
+def episodes(
+    request: Request, run_id: RunId, session: Reading, now: Now, recording: Name = ""
+) -> Response:
+    """`recording` names an evaluation that was recorded; the newest unless one is named."""
+    return _show(request, session, run_id, "episodes", now, {"recording": recording})
 
 
 @router.get("/log")

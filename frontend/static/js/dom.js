@@ -17,6 +17,11 @@ const sameKind = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeNam
 function morphNode(from, to) {
   // A chart is drawn by its own script: what the server knows of it is an empty frame.
   if (from.nodeName === "METRIC-CHART") return;
+  if (from.nodeName === "FILM-PLAYER") {
+    // One that plays goes on playing.
+    if (from.getAttribute("film") !== to.getAttribute("film")) from.replaceWith(to);
+    return;
+  }
   if (from.nodeType !== Node.ELEMENT_NODE) {
     if (from.data !== to.data) from.data = to.data;
     return;
