@@ -2,21 +2,29 @@
 
 from backend.checkpoints.models import Checkpoint, Evaluation
 from backend.database import Base
-from backend.gates.models import Acceptance, Flip, RuleStatus, SavedPreset
+from backend.gates.models import Acceptance, Flip, GatePassage, GatePlan, RuleStatus, SavedPreset
+from backend.ladders.models import Ladder, LadderStage
 from backend.metrics.models import Chunk, Flush, Series
+from backend.notify.models import Bookmark, Delivery
 from backend.runs.models import Command, Event, Run, RunGroup, Segment
 from backend.workers.models import Simulator, Worker
 
 __all__ = [
     "Acceptance",
     "Base",
+    "Bookmark",
     "Checkpoint",
     "Chunk",
     "Command",
+    "Delivery",
     "Evaluation",
     "Event",
     "Flip",
     "Flush",
+    "GatePassage",
+    "GatePlan",
+    "Ladder",
+    "LadderStage",
     "RuleStatus",
     "Run",
     "RunGroup",

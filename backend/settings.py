@@ -1,6 +1,7 @@
 """Process settings, read once at an entry point from the environment and passed in from there."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,10 +48,38 @@ class Settings(BaseSettings):
     stop_timeout: float = Field(
         20.0, gt=0, description="Seconds a trainer has to stop before SIGTERM, then SIGKILL"
     )
+    notify_on: str = Field(
+        "verdict,halted,failed,crash,gate,ladder",
+        description="News to notify of, comma-separated: verdict, halted, failed, finished, crash, gate, ladder",
+    )
+    public_url: str = Field(
+        "", description="Address of the dashboard as people reach it, for links in notifications"
+    )
+    webhook_url: SecretStr = Field(
+        SecretStr(""), description="Address that notifications are posted to as JSON"
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Key of their signature, HMAC-SHA256; empty: not signed"
+    )
+    slack_url: SecretStr = Field(
+        SecretStr(""), description="Incoming webhook of Slack, Mattermost or another chat like it"
+    )
+    smtp_host: str = Field("", description="Mail server for notifications; empty: no mail")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to it is secured"
+    )
+    smtp_user: str = Field("", description="User at the mail server; empty: no sign-in")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password at the mail server")
+    mail_from: str = Field("", description="Sender of the mail; empty: the first recipient")
+    mail_to: str = Field("", description="Who gets the mail, comma-separated")
 
     def as_environment(self) -> dict[str, str]:
         """These settings as variables for a child process; it must resolve no path by itself."""
-        values = {**self.model_dump(), "token": self.token.get_secret_value()}
+        values = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self.model_dump().items()
+        }
         values["data"] = self.data.resolve()
         return {f"PITWALL_{name.upper()}": str(value) for name, value in values.items()}
 

@@ -15,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.broker import EVALUATE, hint_sender, make_celery
 from backend.database import Database
 from backend.errors import PitwallError
+from backend.ladders.climbing import advance_ladders
+from backend.notify.sender import Sender
 from backend.runs.attempts import Claim
 from backend.runs.dispatcher import Dispatcher
 from backend.settings import Settings
@@ -74,14 +76,17 @@ def serve(settings: Settings, command: Callable[[Claim], Sequence[str]] = traine
     worker_shutting_down.connect(drain, weak=False)
     heartbeat.start()
     try:
-        # With the API down, runs that come back to the queue still find a worker.
-        with Dispatcher(
+        # With the API down, runs that come back to the queue still find a worker, ladders go on, and
+        # people are told.
+        dispatcher = Dispatcher(
             database,
             settings,
             hint_sender(settings),
             interval=5.0,
             publish_evaluation=hint_sender(settings, EVALUATE),
-        ):
+            duties=[advance_ladders],
+        )
+        with dispatcher, Sender.of(database, settings):
             celery.worker_main(_arguments(name, settings.slots))
     finally:
         heartbeat.close()

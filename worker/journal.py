@@ -12,6 +12,7 @@ from backend.checkpoints.kinds import CheckpointKind
 from backend.database import Database
 from backend.gates.engine import GateEngine, Judgement
 from backend.gates.engine import Request as Demand
+from backend.gates.passages import refresh, save_passages
 from backend.gates.service import save_judgement
 from backend.metrics.store import Point
 from backend.rules.rule import RuleAction
@@ -172,7 +173,11 @@ class Journal:
         with self._lock:
             self._demands += [d for d in judgement.requests if d.action not in UNHEARD]
             if self._judgement is not None:  # not committed yet: its flips must not be lost
-                judgement = replace(judgement, flips=(*self._judgement.flips, *judgement.flips))
+                judgement = replace(
+                    judgement,
+                    flips=(*self._judgement.flips, *judgement.flips),
+                    passages=(*self._judgement.passages, *judgement.passages),
+                )
             self._judgement = judgement
 
     def _ship(self, session: Session, points: Sequence[Point], now: float) -> None:
@@ -181,8 +186,12 @@ class Journal:
         with self._lock:
             self._shipping = list(self._entries)
             self._shipping_judgement = self._judgement
+        gates, segment_id = self._engine.gates, self._claim.segment_id
         if judgement := self._shipping_judgement:
-            save_judgement(session, run_id, self._claim.segment_id, judgement, now)
+            save_judgement(session, run_id, segment_id, judgement, now)
+            passed = judgement.passages
+            save_passages(session, run_id, segment_id, passed, gates.version, gates.acts, now)
+        refresh(session, run_id, gates)
         for entry in self._shipping:
             entry(session, now)
 

@@ -145,7 +145,7 @@ class Training:
         self._save(CheckpointKind.ALERT)
         rolls = ending.action is RuleAction.ROLLBACK
         outcome = Outcome.ROLLED_BACK if rolls else Outcome.HALTED
-        return End(outcome, f"rule {ending.rule}: {ending.reason}")
+        return End(outcome, f"{ending.kind} {ending.rule}: {ending.reason}")
 
     def _stop(self, request: Request) -> End:
         outcome, kind = STOPS[request.kind]

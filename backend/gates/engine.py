@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from backend.gates.facts import facts_of_config
+from backend.gates.steps import StepGates, StepPassage
+from backend.rules.gate import Outcome
 from backend.rules.health import Stall
 from backend.rules.moment import Moment, Point, Timeline
 from backend.rules.presets import PRESETS, RulePreset
@@ -15,11 +17,12 @@ from backend.runs.config import RunConfig
 
 @dataclass(frozen=True)
 class Request:
-    """Something a rule asks of the trainer, once, when it turns."""
+    """Something a rule asks of the trainer, once, when it turns, or a gate when it is reached."""
 
     action: RuleAction
     rule: str
     reason: str
+    kind: str = "rule"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Judgement:
     requests: tuple[Request, ...]
     preset: str
     preset_version: int
+    passages: tuple[StepPassage, ...] = ()
 
     @property
     def actions(self) -> frozenset[RuleAction]:
@@ -55,8 +59,10 @@ class GateEngine:
         facts: RunFacts,
         preset: RulePreset = PRESETS["behavioural"],
         halt_on: Sequence[str] = (),
+        gates: StepGates | None = None,
     ) -> None:
         self.judge = Judge(preset, facts)
+        self.gates = gates or StepGates(())
         self._halt_on = frozenset(halt_on)
         self._timeline = Timeline(preset.watched)
         self._rules: dict[str, Rule] = {rule.name: rule for rule in self.judge.rules}
@@ -72,8 +78,9 @@ class GateEngine:
         for moment in self._timeline.take():
             self.judge.advance(moment)
 
-    def observe(self, points: Iterable[Point]) -> None:
+    def observe(self, points: Sequence[Point]) -> None:
         self._timeline.add(points)
+        self.gates.observe(points)
 
     def evaluate(
         self,
@@ -93,6 +100,9 @@ class GateEngine:
         if now is not None:
             flips.extend(self._watch_clock(step, now, busy))
         reached = max(step, self._timeline.step)
+        # The loop may be ahead of its points: a gate waits for those up to its step.
+        seen = step if final else min(step, self._timeline.step)
+        passed = self.gates.judge(seen, final, self.judge.facts, self.judge.returns.reference)
         return Judgement(
             step=reached,
             verdict=self.judge.verdict,
@@ -100,9 +110,10 @@ class GateEngine:
             sentence=self.judge.sentence(reached),
             rules=tuple(self._with_action(result) for result in self.judge.results()),
             flips=tuple(flips),
-            requests=tuple(self._requests(flips)),
+            requests=(*self._requests(flips), *self._stops(passed)),
             preset=self.judge.preset.name,
             preset_version=self.judge.preset.version,
+            passages=tuple(passed),
         )
 
     def _with_action(self, result: RuleResult) -> RuleResult:
@@ -131,3 +142,8 @@ class GateEngine:
                 yield Request(RuleAction.HALT, rule.name, flip.reason)
             elif flip.after in (rule.acts_on, RuleState.CRITICAL):
                 yield Request(rule.action, rule.name, flip.reason)
+
+    def _stops(self, passed: Iterable[StepPassage]) -> Iterator[Request]:
+        for passage in passed:
+            if passage.outcome is Outcome.HALT and self.gates.acts:
+                yield Request(RuleAction.HALT, f"at {passage.at:,}", passage.reason, kind="gate")

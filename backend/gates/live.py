@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from backend.gates.engine import GateEngine, Judgement
 from backend.gates.facts import facts_of
+from backend.gates.passages import refresh, save_passages, watch
 from backend.gates.presets import load_preset
 from backend.gates.replay import points_of
 from backend.gates.service import save_judgement
@@ -49,7 +50,8 @@ class LiveJudges:
         engine = self._take(session, run, before)
         append(session, run.segment_id, points, flush=flush)
         engine.observe(points)
-        _record(session, run, engine.evaluate(run.step), now)
+        refresh(session, run.id, engine.gates)
+        _record(session, run, engine, engine.evaluate(run.step), now)
         self._keep(run.id, flush, engine)
         return True
 
@@ -57,7 +59,7 @@ class LiveJudges:
         """Judge what no later step made whole."""
         assert run.segment_id is not None, "an external run has a segment"
         engine = self._take(session, run, stored_flush(session, run.segment_id))
-        _record(session, run, engine.evaluate(run.step, final=True), now)
+        _record(session, run, engine, engine.evaluate(run.step, final=True), now)
 
     def _take(self, session: Session, run: Run, flush: int) -> GateEngine:
         with self._lock:
@@ -75,16 +77,23 @@ class LiveJudges:
 
 def _warm(session: Session, run: Run) -> GateEngine:
     preset = load_preset(session, preset_of(run))
-    engine = GateEngine(facts_of(run), preset, run.config.get("halt_on", ()))
+    gates = watch(session, run, run.step)
+    engine = GateEngine(facts_of(run), preset, run.config.get("halt_on", ()), gates)
     engine.warm_up(points_of(rule_series(session, run.id, preset), preset.watched))
     return engine
 
 
-def _record(session: Session, run: Run, judgement: Judgement, now: float) -> None:
+def _record(
+    session: Session, run: Run, engine: GateEngine, judgement: Judgement, now: float
+) -> None:
     save_judgement(session, run.id, run.segment_id, judgement, now)
+    gates = engine.gates
+    save_passages(
+        session, run.id, run.segment_id, judgement.passages, gates.version, gates.acts, now
+    )
     session.flush()
     for request in judgement.requests:
         if request.action not in STOPPING or run.state != RunState.RUNNING:
             continue
         if run.desired == Desired.RUN:
-            request_halt(session, run.id, now, by=f"the rule {request.rule}")
+            request_halt(session, run.id, now, by=f"the {request.kind} {request.rule}")

@@ -81,3 +81,41 @@ class SavedPreset(Base):
     custom: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     person: Mapped[str] = mapped_column(String(120), default="")
     created_at: Mapped[float] = mapped_column(Float)
+
+
+class GatePlan(Base):
+    """One version of the gates people gave a run; the newest counts. Append-only."""
+
+    __tablename__ = "gate_plans"
+    __table_args__ = (Index("ix_gate_plans_run_id_id", "run_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    gates: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    against_run_id: Mapped[int | None] = mapped_column(default=None)
+    person: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+class GatePassage(Base):
+    """What one gate of a run said when its step was reached; append-only.
+
+    `gate` is the gate as it was; it looked at the points up to `looked_at`, later than that after an
+    extension. `plan_id` is the version of the gates, None for the preset's.
+    """
+
+    __tablename__ = "gate_passages"
+    __table_args__ = (Index("ix_gate_passages_run_id_id", "run_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    segment_id: Mapped[int | None] = mapped_column(default=None)
+    plan_id: Mapped[int | None] = mapped_column(default=None)
+    gate_at: Mapped[int] = mapped_column()
+    gate: Mapped[dict[str, Any]] = mapped_column(JSON)
+    looked_at: Mapped[int] = mapped_column()
+    step: Mapped[int] = mapped_column()
+    outcome: Mapped[str] = mapped_column(String(16))
+    extend_to: Mapped[int | None] = mapped_column(default=None)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    at: Mapped[float] = mapped_column(Float)

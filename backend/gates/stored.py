@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from backend.gates.engine import GateEngine
 from backend.gates.facts import facts_of
+from backend.gates.passages import gates_of, other_series, watch
 from backend.gates.presets import load_preset
 from backend.gates.replay import document, judge_series, points_of
 from backend.metrics.store import Columns, list_metrics, read_points
@@ -38,7 +39,9 @@ def warm_engine(session: Session, run_id: int, config: RunConfig) -> GateEngine:
         NotFound: the run or the preset its config names does not exist.
     """
     preset = load_preset(session, config.rules)
+    run = get_run(session, run_id)
     engine = GateEngine.for_config(config, preset)
+    engine.gates = watch(session, run, run.step)
     engine.warm_up(points_of(rule_series(session, run_id, preset), preset.watched))
     return engine
 
@@ -63,21 +66,30 @@ def verdict_document(
     return {
         "run": {"id": run.id, "name": run.name},
         **document(judge, step),
-        "gates": [passage.document() for passage in passages(judge, series, step)],
+        "gates": [
+            passage.document() for passage in _passages(session, run, judge, series, step, preset)
+        ],
     }
 
 
-def passages(
+def _passages(
+    session: Session,
+    run: Run,
     judge: Judge,
     series: Mapping[str, Columns],
     step: int,
-    other: Mapping[str, Columns] | None = None,
+    preset: str | None,
 ) -> list[Passage]:
-    """How a run that reached `step` passes the gates of its preset; `other` is a run to compare with."""
+    """How a run that reached `step` passes its own gates, or those of a preset asked for by name."""
+    gates, against, _ = gates_of(session, run)
+    if preset is not None:
+        gates = judge.preset.gates
+    metrics = frozenset[str]().union(*(gate.metrics for gate in gates))
+    other = other_series(session, against, metrics)
+    seen = {**(other_series(session, run.id, metrics - set(series)) or {}), **series}
     reference = judge.returns.reference
     return [
-        gate.judge(Standing(gate.at, series, judge.facts, reference, other), step)
-        for gate in judge.preset.gates
+        gate.judge(Standing(gate.at, seen, judge.facts, reference, other), step) for gate in gates
     ]
 
 

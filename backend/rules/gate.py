@@ -147,8 +147,31 @@ def td_over_spread(standing: Standing) -> float | None:
     return error / spread if error is not None and spread else None
 
 
-def mean_of(metric: str) -> Callable[[Standing], float | None]:
-    return lambda standing: _mean(standing.present(metric))
+@dataclass(frozen=True)
+class Mean:
+    """The mean of one metric over the last quarter of the way."""
+
+    metric: str
+
+    def __call__(self, standing: Standing) -> float | None:
+        return _mean(standing.present(self.metric))
+
+
+MEASURES: dict[str, Callable[[Standing], float | None]] = {
+    "return_gain": return_gain,
+    "q_spread_change": q_spread_change,
+    "q_drift": q_drift,
+    "success_percent": success_percent,
+    "return_against_other": return_against_other,
+    "q_variance_against_other": q_variance_against_other,
+    "return_over_reference": return_over_reference,
+    "q_over_return": q_over_return,
+    "td_over_spread": td_over_spread,
+}
+MEASURED = (
+    *(RETURN, LENGTH, Q),
+    *("evaluation/success_rate", "learner/td_error_q1", "learner/target_q_std"),
+)
 
 
 @dataclass(frozen=True)
@@ -171,10 +194,20 @@ class Check:
         return Outcome.PASS if self.low <= value <= self.high else self.otherwise
 
     def reason(self, value: float | None) -> str:
-        bounds = f"[{number(self.low)}, {number(self.high)}]"
-        if value is None:
-            return f"{self.name}: no data, should be in {bounds}"
-        return f"{self.name}: {number(value)}, should be in {bounds}"
+        shown = "no data" if value is None else number(value)
+        return f"{self.name}: {shown}, {self.wanted}"
+
+    @property
+    def wanted(self) -> str:
+        """The bounds in words."""
+        if np.isfinite(self.low) and np.isfinite(self.high):
+            return f"should be in [{number(self.low)}, {number(self.high)}]"
+        if np.isfinite(self.low):
+            return f"should be at least {number(self.low)}"
+        if np.isfinite(self.high):
+            return f"should be at most {number(self.high)}"
+        halts = [number(stop) for stop in self.stops if np.isfinite(stop)]
+        return f"halts beyond {' and '.join(halts)}" if halts else "for the record"
 
 
 @dataclass(frozen=True)
@@ -184,6 +217,12 @@ class Gate:
     at: int
     checks: tuple[Check, ...]
     extend_to: int | None = None
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """Every metric the checks look at."""
+        means = {check.measure.metric for check in self.checks if isinstance(check.measure, Mean)}
+        return frozenset({*MEASURED, *means})
 
     def judge(self, standing: Standing, reached: int) -> "Passage":
         """The outcome for a run that has reached step `reached`."""

@@ -296,6 +296,11 @@ class RunConfig(BaseModel):
         "verdict",
         "Rules whose critical state halts the run after a checkpoint, besides those that always do",
     )
+    gates: Literal["act", "note"] = _field(
+        "act",
+        "verdict",
+        "What a gate at a step does that says halt: `act` halts the run after a checkpoint, `note` only records it",
+    )
 
     @field_validator("*", mode="before")
     @classmethod

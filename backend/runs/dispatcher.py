@@ -7,7 +7,7 @@ nothing to claim.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -51,7 +51,10 @@ class Hints:
 
 
 class Dispatcher:
-    """A thread that sends hints after commits and reaps silent attempts; nothing waits for it."""
+    """A thread that sends hints after commits and reaps silent attempts; nothing waits for it.
+
+    `duties` are what else is to be looked after between the two; each bears an absent database.
+    """
 
     def __init__(
         self,
@@ -60,12 +63,14 @@ class Dispatcher:
         publish: Callable[[int], None],
         interval: float = 0.5,
         publish_evaluation: Callable[[int], None] | None = None,
+        duties: Sequence[Callable[[Database, float], object]] = (),
     ) -> None:
         """`publish` tells workers about a run, `publish_evaluation` about an evaluation to drive."""
         self._database = database
         self._publish = publish
         self._publish_evaluation = publish_evaluation
         self._interval = interval
+        self._duties = duties
         self._hints = Hints()
         self._evaluation_hints = Hints()
         self._reaper = Reaper(
@@ -102,6 +107,8 @@ class Dispatcher:
     def _visit(self, now: float) -> None:
         try:
             self._reaper.visit(now)
+            for duty in self._duties:
+                duty(self._database, now)
             with self._database.read() as session:
                 queued = claimable(session, now)
                 evaluations = queued_evaluations(session) if self._publish_evaluation else []

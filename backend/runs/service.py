@@ -146,6 +146,32 @@ def request_rollback(
     return run
 
 
+def extend_run(
+    session: Session, run_id: int, total_steps: int, now: float, by: str = "a person"
+) -> Run:
+    """Queue a finished or halted run again from its last checkpoint, to go on to `total_steps`.
+
+    Raises:
+        IllegalTransition: it is under way or ended for good, has no checkpoint, or has come as far.
+    """
+    run = lock_run(session, run_id)
+    if run.state not in (RunState.FINISHED, RunState.HALTED) or not run.is_native:
+        raise IllegalTransition(f"run {run_id} is {run.state}: only a finished one can be extended")
+    if run.resume_checkpoint_id is None:
+        raise IllegalTransition(f"run {run_id} has no checkpoint to go on from: start it anew")
+    if total_steps <= run.total_steps:
+        raise IllegalTransition(
+            f"run {run_id} has {run.total_steps:,} steps already: extend it to more than that"
+        )
+    config = RunConfig.model_validate({**run.config, "total_steps": total_steps})
+    run.config, run.config_hash = config.model_dump(mode="json"), config.hash
+    run.total_steps = total_steps
+    _queue(run, "extend")
+    message = f"Extended to {total_steps:,} steps by {by}"
+    add_event(session, run_id, Level.INFO, "extend", message, now)
+    return run
+
+
 def note_waiting(session: Session, run_id: int, reason: str) -> None:
     """Why a queued run is not taken yet, for people to read; a run in any other state is left alone."""
     session.execute(

@@ -168,7 +168,7 @@ def _last(log: TensorboardLog, metric: str) -> int:
 
 def _judge(session: Session, run: Run, segment_id: int, log: TensorboardLog, now: float) -> None:
     engine = GateEngine(facts_of(run))
-    engine.observe(points_of(log.series))
+    engine.observe(list(points_of(log.series)))
     save_judgement(session, run.id, segment_id, engine.evaluate(run.step, final=True), now)
 
 

@@ -9,6 +9,8 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from backend.database import Database
 from backend.gates.live import LiveJudges
+from backend.ladders.climbing import advance_ladders
+from backend.notify.sender import Sender
 from backend.runs.dispatcher import Dispatcher
 from backend.settings import Settings
 from backend.web import api, errors, pages, statics
@@ -40,8 +42,10 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         _publisher(settings),
         publish_evaluation=_publisher(settings, evaluations=True),
+        duties=[advance_ladders],
     )
-    app.state.wakes = [app.state.tail.wake, app.state.dispatcher.wake]
+    app.state.sender = Sender.of(app.state.database, settings)
+    app.state.wakes = [app.state.tail.wake, app.state.dispatcher.wake, app.state.sender.wake]
     errors.install(app)
     statics.install(app, app.state.plotly)
     app.include_router(api.router)
@@ -55,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.plotly.compress()
-    with app.state.dispatcher:
+    with app.state.dispatcher, app.state.sender:
         async with app.state.tail:
             yield
     app.state.database.close()

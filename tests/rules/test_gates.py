@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.metrics.columns import Columns, by_metric
-from backend.rules.gate import Check, Gate, Outcome, Standing, mean_of, q_over_return
+from backend.rules.gate import Check, Gate, Mean, Outcome, Standing, q_over_return
 from backend.rules.gates import FOUNDING, RELATIVE
 from backend.rules.returns import Reference
 from tests.rules.scripted import FACTS, Script
@@ -107,8 +107,8 @@ def test_the_worst_check_decides() -> None:
     gate = Gate(
         100,
         (
-            Check("fine", mean_of("a"), low=0),
-            Check("bad", mean_of("a"), low=5, stops=(3, math.inf)),
+            Check("fine", Mean("a"), low=0),
+            Check("bad", Mean("a"), low=5, stops=(3, math.inf)),
         ),
     )
     series = {"a": Columns.of([100], [0], [0.0], [2.0])}
