@@ -1,10 +1,11 @@
 """Our metric store and recorder against MLflow and TensorBoard: write, block, keep, draw; one run.
 
     pip install mlflow==3.17.2        # or in another environment: --mlflow-python PATH
-    python benchmarks/metrics.py [--steps 25000] [--rounds 3] [--long 250000]
+    python -m benchmarks.metrics [--steps 25000] [--rounds 3] [--points 1M 10M 100M]
 
 Forty metrics, a one-step spike every 625 steps. Rounds alternate between the three; rates are medians.
-MLflow, far slower, writes a twenty-fifth of the points. Prints the table, then the ratios as JSON.
+MLflow, far slower, writes a twenty-fifth of the points. Then runs of `--points` stand behind a server and
+are asked for charts over HTTP. Prints the table, a line of JSON for each long run, then the ratios as JSON.
 """
 
 import argparse
@@ -27,8 +28,10 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from backend.charts.encoding import to_json
 from backend.database import Base, Database
-from backend.metrics.store import Columns, append_columns, read_series
+from backend.metrics.lineage import lineage_of
+from backend.metrics.store import Columns, append_columns, read_metrics
 from backend.models import Run, Segment
+from benchmarks import served
 from worker.recorder import Recorder
 
 METRICS = 40
@@ -54,7 +57,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=25_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--long", type=int, default=250_000, help="steps of the long run; 0: none")
+    parser.add_argument(
+        "--points",
+        type=count,
+        nargs="*",
+        default=[10**6, 10**7],
+        help="long runs, such as 1M 10M 100M",
+    )
     parser.add_argument("--mlflow-python", default=sys.executable)
     options = parser.parse_args()
     found: dict[str, list[Result]] = {}
@@ -64,8 +73,12 @@ def main() -> None:
         found.setdefault("TensorBoard, 40 in one event", []).append(tensorboard(options.steps))
         mlflow = mlflow_peer(options.mlflow_python, options.steps // 25)
         found.setdefault("MLflow, log_batch", []).append(mlflow)
-    print_table(found)
-    print(json.dumps(ratios(found, long_run(options.long) if options.long else {})))
+    if found:
+        print_table(found)
+    long = long_runs(options.points)
+    print(
+        json.dumps(ratios(found, long) if found else {"name": "metrics, long runs", "runs": long})
+    )
 
 
 def series(steps: int, metric: int) -> Columns:
@@ -158,10 +171,10 @@ def chart(
 ) -> int:
     """Four metrics over a range, as the JSON a page would get; how many spikes of the first are in it."""
     with database.read() as session:
-        found = [
-            read_series(session, run_id, f"m{i}", start, end, points=800).curve
-            for i in range(CHARTED)
-        ]
+        metrics = [f"m{i}" for i in range(CHARTED)]
+        lineage = lineage_of(session, run_id)
+        read = read_metrics(session, lineage, metrics, start, end, points=800)
+        found = [series.curve for series in read]
     to_json([[curve.x, curve.low, curve.high, curve.mean] for curve in found])
     return int((found[0].high == SPIKE).sum())
 
@@ -205,31 +218,20 @@ def spikes_of(steps: int) -> int:
     return len(range(SPIKE_EVERY // 2, steps, SPIKE_EVERY))
 
 
-def long_run(steps: int) -> dict[str, Any]:
-    """A run of `steps` x 40 points: charts of four metrics over all of it and over ranges of it."""
-    with tempfile.TemporaryDirectory() as folder:
-        database, run_id, segment = open_run(Path(folder))
-        for start in range(METRICS):
-            with database.write() as session:
-                append_columns(session, segment, {f"m{start}": series(steps, start)})
-        rng = np.random.default_rng(0)
-        taken = []
-        for _ in range(20):
-            start, end = sorted(rng.integers(0, steps, 2).tolist())
-            before = time.perf_counter()
-            chart(database, run_id, start, end)
-            taken.append(time.perf_counter() - before)
-        before = time.perf_counter()
-        spikes = chart(database, run_id)
-        full = time.perf_counter() - before
-        database.close()
-    return {
-        "points": steps * METRICS,
-        "chart_all_ms": round(full * 1e3, 1),
-        "chart_range_ms_median": round(statistics.median(taken) * 1e3, 1),
-        "chart_range_ms_max": round(max(taken) * 1e3, 1),
-        "spikes": f"{spikes} columns of {min(spikes_of(steps), 800)}",
-    }
+def count(text: str) -> int:
+    """`10M`, `500k` or `1000000` as a number of points."""
+    scale = {"k": 10**3, "M": 10**6}.get(text[-1:], 1)
+    return int(float(text.rstrip("kM")) * scale)
+
+
+def long_runs(points: list[int]) -> list[dict[str, Any]]:
+    """Runs of so many points behind a server; the memory and the times of each beside the others."""
+    found = []
+    for number in points:
+        steps = number // METRICS
+        found.append(served.long_run(series, steps, METRICS, SPIKE, spikes_of(steps)))
+        print(json.dumps(found[-1]), flush=True)
+    return found
 
 
 def print_table(found: dict[str, list[Result]]) -> None:
@@ -249,7 +251,7 @@ def print_table(found: dict[str, list[Result]]) -> None:
         print("{:<30} {:>12} {:>12} {:>10} {:>12} {:>15} {:>9}".format(*cells))
 
 
-def ratios(found: dict[str, list[Result]], long: dict[str, Any]) -> dict[str, Any]:
+def ratios(found: dict[str, list[Result]], long: list[dict[str, Any]]) -> dict[str, Any]:
     store, recorder, board, mlflow = (
         median(results, "points_per_second") for results in found.values()
     )
@@ -263,7 +265,7 @@ def ratios(found: dict[str, list[Result]], long: dict[str, Any]) -> dict[str, An
         "recorder_to_tensorboard": round(recorder / board, 2),
         "blocked_us_p99": round(blocked[len(blocked) * 99 // 100] * 1e6, 1),
         "bytes_per_point": round(median(found["Pitwall, recorder"], "bytes_per_point"), 2),
-        "long_run": long,
+        "long_runs": long,
     }
 
 

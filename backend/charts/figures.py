@@ -1,6 +1,6 @@
 """Figures: any chart of any run as a Plotly figure, lean enough to send."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from backend.runs.models import Run
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["CHARTS", "ChartSpec", "View", "chart_groups", "draw", "figure", "find_chart"]
+__all__ = ["CHARTS", "ChartSpec", "View", "chart_groups", "draw", "figure", "find_charts"]
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,19 @@ def chart_groups(session: Session, run_id: int) -> list[tuple[str, list[ChartSpe
     return list(groups.items())
 
 
-def find_chart(session: Session, run_id: int, chart_id: str) -> ChartSpec:
-    """The chart of that id, or of the run's metric it is made of.
+def find_charts(session: Session, run_id: int, chart_ids: Sequence[str]) -> list[ChartSpec]:
+    """The charts of these ids, or of the run's metrics they are made of.
 
     Raises:
         NotFound: when there is none.
     """
-    if chart_id in CHARTS:
-        return CHARTS[chart_id]
-    for metric in list_metrics(session, run_id):
-        if (spec := chart_for_metric(metric)).id == chart_id:
-            return spec
-    raise NotFound(f"There is no chart '{chart_id}': choose one of {', '.join(CHARTS)}")
+    known: dict[str, ChartSpec] = dict(CHARTS)
+    if not known.keys() >= set(chart_ids):
+        own = map(chart_for_metric, list_metrics(session, run_id))
+        known = {**{spec.id: spec for spec in own}, **CHARTS}
+    if missing := [chart_id for chart_id in chart_ids if chart_id not in known]:
+        raise NotFound(f"There is no chart '{missing[0]}': choose one of {', '.join(CHARTS)}")
+    return [known[chart_id] for chart_id in chart_ids]
 
 
 def figure(
@@ -107,22 +108,31 @@ def draw(
     Raises:
         NotFound: when there is no such chart.
     """
-    specs = [find_chart(session, run.id, chart_id) for chart_id in chart_ids]
+    specs = find_charts(session, run.id, chart_ids)
     returns = any(spec.kind is Kind.RETURNS for spec in specs)
     overlays = read_overlays(session, run, view.x, returns=returns)
     lineage = lineage_of(session, run.id)
-    return {spec.id: _draw(session, lineage, spec, overlays, view) for spec in specs}
+    drawn = [spec.every_metric for spec in specs if spec.kind is not Kind.TERMINATIONS]
+    metrics = list(dict.fromkeys(metric for some in drawn for metric in some))
+    wanted = view.start, view.end, view.points, view.x, view.branches
+    found = read_metrics(session, lineage, metrics, *wanted)
+    series = dict(zip(metrics, found, strict=True))
+    return {spec.id: _draw(session, lineage, spec, series, overlays, view) for spec in specs}
 
 
 def _draw(
-    session: Session, lineage: Lineage, spec: ChartSpec, overlays: Overlays, view: View
+    session: Session,
+    lineage: Lineage,
+    spec: ChartSpec,
+    series: Mapping[str, SeriesData],
+    overlays: Overlays,
+    view: View,
 ) -> dict[str, Any]:
     if spec.kind is Kind.TERMINATIONS:
         columns = read_columns(session, lineage, spec.metrics[0], view.start, view.end, view.x)
         traces = termination_traces(columns, view.x)
         return {"data": traces, "layout": _layout(spec, traces, overlays, view, 0.0)}
-    wanted = view.start, view.end, view.points, view.x, view.branches
-    found = read_metrics(session, lineage, spec.every_metric, *wanted)
+    found = [series[metric] for metric in spec.every_metric]
     tau = time_constant(view.smoothing, _span(found, view))
     traces = _traces(spec, found, overlays, tau, view.x)
     return {"data": traces, "layout": _layout(spec, traces, overlays, view, tau)}

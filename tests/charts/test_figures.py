@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from backend.charts.encoding import to_json
-from backend.charts.figures import CHARTS, View, chart_groups, draw, figure, find_chart
+from backend.charts.figures import CHARTS, View, chart_groups, draw, figure, find_charts
 from backend.database import Database
 from backend.errors import NotFound
 from backend.metrics.columns import Axis
@@ -71,7 +71,7 @@ def test_groups_stand_in_the_pages_order_and_hold_what_the_run_has(
     with database.read() as session:
         groups = chart_groups(session, drawn.run_id)
         own = groups[-1][1][-1]
-        assert find_chart(session, drawn.run_id, own.id) == own
+        assert find_charts(session, drawn.run_id, [own.id]) == [own]
 
     assert [name for name, _ in groups] == [*GROUPS, "Other metrics"]
     assert own.id == "metric-my-own-metric"

@@ -121,6 +121,16 @@ def test_charts_are_figures_plotly_draws(
         assert all(trace["meta"]["metric"] for trace in drawn["data"])
 
 
+def test_a_page_of_charts_comes_in_one_answer(api: TestClient, trainer: ScriptedTrainer) -> None:
+    address = f"/api/v1/runs/{trainer.run_id}/charts"
+    names, view = ["return", "q-values", "terminations"], "points=100&smoothing=0.9"
+    page = api.get(f"{address}?{view}", params={"charts": names, "points": 100, "smoothing": 0.9})
+    assert list(page.json()) == names
+    for name in names:
+        assert page.json()[name] == api.get(f"{address}/{name}?{view}").json()
+    assert api.get(address, params={"charts": ["return", "nope"]}).status_code == 404
+
+
 def test_every_chart_answers_for_a_run_without_points(api: TestClient, database: Database) -> None:
     run_id, _ = claimed_run(database)
     for chart in CHARTS:

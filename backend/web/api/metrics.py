@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response, StreamingResponse
 
 from backend.charts.encoding import to_json
@@ -20,6 +20,8 @@ from backend.web.api.series import Bound, MetricName, PixelColumns, check_range
 from backend.web.context import Reading
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["metrics"])
+MOST_CHARTS = 100
+ChartName = Annotated[str, Query(max_length=240)]
 Metrics = Annotated[list[MetricName] | None, Query()]
 
 
@@ -66,21 +68,41 @@ def _download(parts: Iterator[str] | Iterator[bytes], name: str, kind: str) -> S
     return StreamingResponse(parts, media_type=kind, headers=headers)
 
 
-@router.get("/charts/{chart}", response_class=Response)
-def read_chart(
-    run_id: RunId,
-    chart: Annotated[str, Path(max_length=240)],
-    session: Reading,
+def _view(
     start: Bound = None,
     end: Bound = None,
     points: PixelColumns = 800,
     x: Axis = "step",
     smoothing: Annotated[float, Query(ge=0, lt=1)] = 0.6,
     branches: bool = True,
+) -> View:
+    check_range(start, end)
+    return View(start, end, points, x, smoothing, branches)
+
+
+Looked = Annotated[View, Depends(_view)]
+
+
+@router.get("/charts", response_class=Response)
+def read_charts(
+    run_id: RunId,
+    charts: Annotated[list[ChartName], Query(min_length=1, max_length=MOST_CHARTS)],
+    session: Reading,
+    view: Looked,
+) -> Response:
+    """Several charts as Plotly figure JSON, by id, in one answer."""
+    run = get_run(session, run_id)
+    return Response(to_json(draw(session, run, charts, view)), media_type="application/json")
+
+
+@router.get("/charts/{chart}", response_class=Response)
+def read_chart(
+    run_id: RunId,
+    chart: Annotated[str, Path(max_length=240)],
+    session: Reading,
+    view: Looked,
 ) -> Response:
     """A chart as Plotly figure JSON; smoothed, with the values themselves faint beneath."""
     run = get_run(session, run_id)
-    check_range(start, end)
-    view = View(start, end, points, x, smoothing, branches)
     drawn = draw(session, run, [chart], view)[chart]
     return Response(to_json(drawn), media_type="application/json")
