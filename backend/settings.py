@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     max_crashes: int = Field(
         5, ge=0, description="Crashes without progress past the last checkpoint before failing"
     )
+    upload_limit: int = Field(
+        512_000_000, ge=1, description="Bytes an uploaded log may have, packed and unpacked"
+    )
     stop_timeout: float = Field(
         20.0, gt=0, description="Seconds a trainer has to stop before SIGTERM, then SIGKILL"
     )

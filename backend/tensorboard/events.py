@@ -1,10 +1,12 @@
 """Event files: every scalar of a folder of TensorBoard logs, by tag, or a report of what is damaged."""
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -33,10 +35,14 @@ class TagPoint:
     `episode` is known in Pitwall's own exports, 0 elsewhere.
     """
 
-    index: list[int]
-    episode: list[int]
-    time: list[float]
-    value: list[float]
+    index: "array[int]"
+    episode: "array[int]"
+    time: "array[float]"
+    value: "array[float]"
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls(array("q"), array("q"), array("d"), array("d"))
 
 
 @dataclass(frozen=True)
@@ -127,25 +133,28 @@ def _take(
 ) -> None:
     if not event.summary.value:
         return
-    native = event.source_metadata.writer.startswith(EPISODE)
+    writer = event.source_metadata.writer if event.HasField("source_metadata") else ""
+    native = writer.startswith(EPISODE)
     sources.add(native)
-    episode = int(event.source_metadata.writer.removeprefix(EPISODE)) if native else 0
+    episode = int(writer.removeprefix(EPISODE)) if native else 0
+    step, at = event.step, event.wall_time
     for value in event.summary.value:
         scalar = _scalar(value)
         if scalar is None:
             skipped[value.WhichOneof("value") or "empty"] += 1
             continue
-        points = tags.setdefault(value.tag, TagPoint([], [], [], []))
-        points.index.append(event.step)
+        if (points := tags.get(value.tag)) is None:
+            points = tags[value.tag] = TagPoint.empty()
+        points.index.append(step)
         points.episode.append(episode)
-        points.time.append(event.wall_time)
+        points.time.append(at)
         points.value.append(scalar)
 
 
 def _scalar(value: Summary.Value) -> float | None:
-    kind = value.WhichOneof("value")
-    if kind == "simple_value":
+    if value.HasField("simple_value"):
         return float(value.simple_value)
+    kind = value.WhichOneof("value")
     if kind != "tensor" or value.tensor.string_val or value.tensor.tensor_shape.dim:
         return None
     return float(make_ndarray(value.tensor).item())
@@ -154,7 +163,7 @@ def _scalar(value: Summary.Value) -> float | None:
 def _columns(points: TagPoint) -> Columns:
     """In the order of the index: a log continued after a restart goes back."""
     index = np.asarray(points.index, np.int64)
-    columns = Columns.of(index, points.episode, points.time, points.value)
+    columns = Columns.of(index, *map(np.asarray, (points.episode, points.time, points.value)))
     if (np.diff(index) < 0).any():
         return columns[np.argsort(index, kind="stable")]
     return columns

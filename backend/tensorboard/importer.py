@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.database import Database
-from backend.gates.engine import GateEngine
+from backend.gates.engine import GateEngine, Judgement
 from backend.gates.facts import facts_of
 from backend.gates.replay import points_of
 from backend.gates.service import save_judgement
@@ -78,12 +78,18 @@ def import_tensorboard(
         UnreadableLog: for a log that is missing, empty, truncated or corrupt.
     """
     log = read_log(folder)
+    with database.read() as session:
+        known = _find(session, log)
+    if known is not None:
+        return ImportResult(known, log.points, len(log.series), log.notes, False)
+    run = _run_of(log, name or folder.resolve().name, learning_starts, now)
+    # Outside of the transaction: on SQLite nobody else could write meanwhile.
+    judgement = _judge(run, log)
     with database.write() as session:
-        known = select(Run).where(Run.preset == PRESET, Run.config_hash == log.sha256)
-        run = session.scalars(known).first()
-        if new := run is None:
-            run = _create(session, log, name or folder.resolve().name, learning_starts, now)
-        return ImportResult(run.id, log.points, len(log.series), log.notes, new)
+        # Somebody else may have imported the same log in the meantime.
+        if (known := _find(session, log)) is None:
+            _store(session, run, log, judgement, now)
+        return ImportResult(known or run.id, log.points, len(log.series), log.notes, known is None)
 
 
 def read_tensorboard(folder: Path) -> dict[str, Columns]:
@@ -114,12 +120,15 @@ def read_log(folder: Path) -> TensorboardLog:
     )
 
 
-def _create(
-    session: Session, log: TensorboardLog, name: str, learning_starts: int | None, now: float
-) -> Run:
+def _find(session: Session, log: TensorboardLog) -> int | None:
+    known = select(Run.id).where(Run.preset == PRESET, Run.config_hash == log.sha256)
+    return session.scalars(known).first()
+
+
+def _run_of(log: TensorboardLog, name: str, learning_starts: int | None, now: float) -> Run:
     times = [columns.time for columns in log.series.values()]
     first, last = min(float(time.min()) for time in times), max(float(time.max()) for time in times)
-    run = Run(
+    return Run(
         name=name[:120],
         preset=PRESET,
         config=_config(log, learning_starts),
@@ -136,17 +145,21 @@ def _create(
         started_at=first,
         ended_at=last,
     )
+
+
+def _store(
+    session: Session, run: Run, log: TensorboardLog, judgement: Judgement, now: float
+) -> None:
     session.add(run)
     session.flush()
-    segment = Segment(run_id=run.id, number=1, reason="import", created_at=first)
+    segment = Segment(run_id=run.id, number=1, reason="import", created_at=run.started_at)
     session.add(segment)
     session.flush()
     run.segment_id = segment.id
     append_columns(session, segment.id, log.series)
     words = f"{log.points:,} points of {len(log.series)} metrics imported from TensorBoard"
     add_event(session, run.id, Level.INFO, "imported", words, now)
-    _judge(session, run, segment.id, log, now)
-    return run
+    save_judgement(session, run.id, segment.id, judgement, now)
 
 
 def _config(log: TensorboardLog, learning_starts: int | None) -> dict[str, Any]:
@@ -166,10 +179,10 @@ def _last(log: TensorboardLog, metric: str) -> int:
     return int(log.series[metric].value[-1]) if metric in log.series else 0
 
 
-def _judge(session: Session, run: Run, segment_id: int, log: TensorboardLog, now: float) -> None:
+def _judge(run: Run, log: TensorboardLog) -> Judgement:
     engine = GateEngine(facts_of(run))
     engine.observe(list(points_of(log.series)))
-    save_judgement(session, run.id, segment_id, engine.evaluate(run.step, final=True), now)
+    return engine.evaluate(run.step, final=True)
 
 
 def _metric_names(tags: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from backend.web.pages import (
     compare,
     fleet,
     group,
+    imports,
     login,
     new_run,
     run,
@@ -15,5 +16,5 @@ from backend.web.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for module in (login, fleet, compare, group, new_run, actions, checkpoints, run, settings):
+for module in (login, fleet, compare, group, new_run, imports, actions, checkpoints, run, settings):
     router.include_router(module.router)
