@@ -20,6 +20,7 @@ CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 T = TypeVar("T")
+RECLAIMED_AT_ONCE = 4096  # pages
 log = logging.getLogger(__name__)
 
 
@@ -80,7 +81,12 @@ class Database:
         with closing(self.engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
             # A pragma that frees a page at each step: only a script steps to the end.
             script: Any = cursor
-            script.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+            # In portions, between which trainers get to write.
+            left = math.inf
+            while 0 < (free := script.execute("PRAGMA freelist_count").fetchone()[0]) < left:
+                left = free
+                script.executescript(f"PRAGMA incremental_vacuum({RECLAIMED_AT_ONCE})")
+            script.executescript("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self.engine.dispose()

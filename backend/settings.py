@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data.resolve() / 'pitwall.db'}"
 
+    def folders_of(self, run_id: int) -> list[Path]:
+        """Every folder a run has to itself; a worker elsewhere may keep some of them there."""
+        data = self.data.resolve()
+        kinds = ("checkpoints", "snapshots", "logs", "spool")
+        return [data / kind / f"run-{run_id:06d}" for kind in kinds]
+
     @property
     def checkpoints_folder(self) -> Path:
         return self.data.resolve() / "checkpoints"

@@ -59,3 +59,26 @@ def test_a_wrong_configuration_is_refused_by_field_before_anything_is_made(tmp_p
         assert problem in shown.stderr
     assert not data.exists()
     assert "choose one of quickstart" in pitwall("train", "--preset", "nope").stderr
+
+
+def test_runs_are_deleted_by_name_or_by_age_and_only_when_over(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'pitwall.db'}")
+    Base.metadata.create_all(database.engine)
+    with database.write() as session:
+        for name, state, ended in (
+            ("old", "finished", 1.0),
+            ("new", "halted", 9e9),
+            ("q", "queued", 0),
+        ):
+            run = create_run(session, name, "quickstart", parse_config("quickstart"), 0.0)
+            run.state, run.ended_at = state, ended or None
+    database.close()
+    data = ("--data", str(tmp_path))
+    assert "name runs" in pitwall("delete", *data).stderr
+    assert "deleted run 1 (old)" in pitwall("delete", "--ended-before", "30", "--yes", *data).stdout
+    refused = pitwall("delete", "q", "--yes", *data)
+    assert (refused.returncode, "halt or cancel it" in refused.stderr) == (1, True)
+    assert pitwall("delete", "new", *data).returncode == 1
+    assert "deleted run 2 (new)" in pitwall("delete", "new", "--yes", *data).stdout
+    left = json.loads(pitwall("runs", "--json", *data).stdout)
+    assert [run["name"] for run in left] == ["q"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from backend.analysis.bands import Centre, band, estimator, on_grid, shared_grid
-from backend.charts.figures import View, find_chart
+from backend.charts.figures import View, find_charts
 from backend.charts.smoothing import ema, time_constant
 from backend.charts.specs import ChartSpec
 from backend.charts.traces import Trace
@@ -34,7 +34,7 @@ def banded(
     Raises:
         NotFound: when there is no such chart.
     """
-    spec = find_chart(session, next(iter(groups.values()))[0].id, chart)
+    (spec,) = find_charts(session, next(iter(groups.values()))[0].id, [chart])
     traces: list[Trace] = []
     for slot, (name, runs) in enumerate(groups.items()):
         curves = [curve for run in runs if len((curve := _curve(session, run, spec, view))[0])]

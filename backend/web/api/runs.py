@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Query, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from backend.gates.admission import admit_matrix, check_rules
+from backend.metrics.deletion import delete_run
 from backend.runs import service
 from backend.runs.config import parse_config
 from backend.runs.groups import create_group, members
@@ -22,7 +23,7 @@ from backend.web.api.schemas import (
     RunOut,
     SegmentOut,
 )
-from backend.web.context import Now, Reading, Writing
+from backend.web.context import AppDatabase, AppSettings, Now, Reading, Writing
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 RunId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -84,6 +85,15 @@ def read_all(
 def read(run_id: RunId, session: Reading, now: Now) -> RunDetail:
     run = service.get_run(session, run_id)
     return RunDetail.of(run, _segment_number(session, run), now)
+
+
+@router.delete("/{run_id}", status_code=204)
+def delete(
+    run_id: RunId, database: AppDatabase, settings: AppSettings, after: BackgroundTasks
+) -> None:
+    """Delete a run that is over for good: points, checkpoints, files. Its space goes back to the disk."""
+    delete_run(database, run_id, settings.folders_of(run_id))
+    after.add_task(database.reclaim)
 
 
 @router.get("/{run_id}/segments")

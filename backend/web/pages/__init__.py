@@ -6,6 +6,7 @@ from backend.web.pages import (
     actions,
     checkpoints,
     compare,
+    deletion,
     fleet,
     group,
     imports,
@@ -16,5 +17,17 @@ from backend.web.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for module in (login, fleet, compare, group, new_run, imports, actions, checkpoints, run, settings):
+for module in (
+    login,
+    fleet,
+    compare,
+    group,
+    new_run,
+    imports,
+    actions,
+    checkpoints,
+    deletion,
+    run,
+    settings,
+):
     router.include_router(module.router)
