@@ -9,12 +9,25 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.environment.starts import TRAINING
+
 Policy = Callable[[Mapping[str, NDArray[Any]]], NDArray[np.float32]]
 Record = dict[str, float]
 OnEpisode = Callable[[Record], bool]
 
 # 97.5th percentile of the standard normal: intervals are two-sided 95 %.
 Z = 1.959963984540054
+MEANS = (
+    "route_percent",
+    "length",
+    "collisions",
+    "lane_invasions",
+    "mean_speed",
+    "lateral_error",
+    "heading_error",
+    "jerk",
+    "min_ttc",
+)
 
 
 class Watcher(Protocol):
@@ -76,19 +89,20 @@ class Evaluation:
         times = [r["seconds"] for r in self.episodes if r.get("success") and "seconds" in r]
         return math.fsum(times) / len(times) if times else None
 
-    def metrics(self) -> dict[str, float]:
-        """The catalogue's `evaluation/` metrics that these episodes have."""
+    def metrics(self, group: str = "evaluation") -> dict[str, float]:
+        """The catalogue's metrics of that group (EVALUATION_GROUPS) that these episodes have."""
         found = {
             "return_mean": self.return_mean,
             "return_std": self.return_std,
             "success_rate": self.success_rate,
             "episodes": float(len(self.episodes)),
-            **{
-                name: self.mean(name)
-                for name in ("route_percent", "length", "collisions", "lane_invasions")
-            },
+            "collisions_per_km": self.collisions_per_km,
+            "completion_seconds": self.completion_seconds,
+            **{name: self.mean(name) for name in MEANS},
         }
-        return {f"evaluation/{name}": value for name, value in found.items() if value is not None}
+        if self.success_rate is not None:
+            found["success_low"], found["success_high"] = self.success_interval
+        return {f"{group}/{name}": value for name, value in found.items() if value is not None}
 
     def _values(self, name: str) -> list[float]:
         return [record[name] for record in self.episodes if name in record]
@@ -102,8 +116,9 @@ def evaluate(
     threshold: float = 0.8,
     on_episode: OnEpisode | None = None,
     watcher: Watcher | None = None,
+    routes: str = TRAINING,
 ) -> Evaluation:
-    """Drives one episode a seed, without noise, from the start of each route in turn.
+    """Drives one episode a seed, without noise, from the start of each of these `routes` in turn.
 
     After the first `screening` episodes it goes on only if at least `threshold` of them succeeded; 0
     runs all, and so does an environment that has no notion of success. `on_episode` is called between
@@ -113,7 +128,11 @@ def evaluate(
     for number, seed in enumerate(seeds):
         if screening and len(records) == screening and _failed(records, threshold):
             break
-        records.append(_drive(env, policy, seed, number, watcher))
+        records.append(
+            _drive(
+                env, policy, seed, {"evaluation": True, "route": number, "routes": routes}, watcher
+            )
+        )
         if on_episode is not None and not on_episode(records[-1]):
             break
     return Evaluation(tuple(records), complete=len(records) == len(seeds))
@@ -125,13 +144,17 @@ def _failed(records: Sequence[Record], threshold: float) -> bool:
 
 
 def _drive(
-    env: gymnasium.Env[Any, Any], policy: Policy, seed: int, number: int, watcher: Watcher | None
+    env: gymnasium.Env[Any, Any],
+    policy: Policy,
+    seed: int,
+    options: dict[str, Any],
+    watcher: Watcher | None,
 ) -> Record:
     if callable(forget := getattr(policy, "reset", None)):
         forget()
-    observation, _ = env.reset(seed=seed, options={"evaluation": True, "route": number})
+    observation, _ = env.reset(seed=seed, options=options)
     if watcher is not None:
-        watcher.began(number, seed)
+        watcher.began(options["route"], seed)
     while True:
         observation, _, terminated, truncated, info = env.step(policy(observation))
         if watcher is not None:

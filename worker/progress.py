@@ -24,7 +24,8 @@ class Episode:
 
 @dataclass
 class Progress:
-    """Counters of a run. `references` are episodes of the random policy driven; `update_debt` carries fractions of updates from step to step.
+    """Counters of a run. `references` are episodes of the random policy driven, `baseline` tells whether
+    the scripted driver was measured; `update_debt` carries fractions of updates from step to step.
 
     `best` is (success rate, mean return) of the best evaluation so far; evaluations and checkpoints
     are due at multiples of their intervals, evaluations at the first episode's end from there.
@@ -33,6 +34,7 @@ class Progress:
     step: int = 0
     episodes: int = 0
     references: int = 0
+    baseline: bool = False
     update_debt: float = 0.0
     next_evaluation: int = 0
     best: tuple[float, float] | None = None

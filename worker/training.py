@@ -18,10 +18,11 @@ from backend.rules.rule import RuleAction
 from backend.runs.config import RunConfig
 from backend.runs.events import Level
 from worker.agents import TD3, Exploration, NonFinite
+from worker.assessment import Assessment
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Commands, Request, RequestKind
 from worker.environment import SimulatorLost
-from worker.evaluation import Evaluation, evaluate
+from worker.evaluation import Evaluation
 from worker.journal import DRIVING, Journal
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
@@ -96,6 +97,9 @@ class Training:
         self.saver = saver
         self.vitals = vitals
         self.snapshots = snapshots
+        self.assessment = Assessment(
+            config, env, agent, progress, journal, commands, vitals, snapshots
+        )
         self._saved_step = progress.step - ALERT_INTERVAL
 
     def run(self) -> End:
@@ -157,7 +161,7 @@ class Training:
         """What needs the world for itself, then the next episode's start."""
         progress = self.progress
         if progress.step == 0 and not progress.episodes:
-            self._measure_reference()
+            self.assessment.measure_references()
         if self.config.evaluation_interval and progress.step >= progress.next_evaluation:
             self._evaluate()
         seed = episode_seed(self.config.seed, Stream.TRAINING, progress.episodes)
@@ -231,63 +235,17 @@ class Training:
             self.journal.simulator(tick_ms, self.config.town, self.vitals.npcs)
         self.journal.log(values, self.progress.step, self.progress.episodes)
 
-    def _measure_reference(self) -> None:
-        """Returns of the exploring policy before anything is learnt: the line every learner must leave."""
-        config = self.config
-        for number in range(self.progress.references, config.random_reference_episodes):
-            if self.commands.stop_requested:
-                return
-            self._activity(f"random reference {number + 1}/{config.random_reference_episodes}")
-            seed = episode_seed(config.seed, Stream.REFERENCE, number)
-            explorer = Exploration(config.model_copy(update={"seed": seed}), self.agent.action_dim)
-            self.env.reset(seed=seed)
-            over = False
-            while not over:
-                *_, terminated, truncated, info = self.env.step(explorer.explore())
-                over = terminated or truncated
-            self.journal.log({"evaluation/random_return": info["episode"]["return"]}, 0, number)
-            self.progress.references += 1
-
     def _evaluate(self) -> Evaluation | None:
-        """Drive without noise in the same world; None if a stop broke it off."""
-        config, progress = self.config, self.progress
-        done = 0
-
-        def on_episode(_: dict[str, float]) -> bool:
-            nonlocal done
-            done += 1
-            self._activity(f"evaluation {done}/{config.evaluation_episodes}")
-            return not self.commands.stop_requested
-
-        seeds = [
-            episode_seed(config.seed, Stream.EVALUATION, number)
-            for number in range(config.evaluation_episodes)
-        ]
-        recording = self.snapshots.evaluation(progress.step)
-        with self.vitals.paused():
-            evaluation = evaluate(
-                self.env,
-                self.agent.act,
-                seeds,
-                config.evaluation_screening,
-                on_episode=on_episode,
-                watcher=recording,
-            )
-        if self.commands.stop_requested:
+        """Evaluate the policy as it is; None if a stop broke it off."""
+        progress, interval = self.progress, self.config.evaluation_interval
+        evaluation = self.assessment.evaluate()
+        if evaluation is None:
             return None
-        self.snapshots.keep(recording)
-        self._log_evaluation(evaluation)
-        progress.next_evaluation = progress.step + config.evaluation_interval
-        progress.next_evaluation -= progress.next_evaluation % config.evaluation_interval
+        progress.next_evaluation = progress.step + interval - progress.step % interval
         self._keep_best(evaluation)
-        return evaluation
-
-    def _log_evaluation(self, evaluation: Evaluation) -> None:
-        step, episodes = self.progress.step, self.progress.episodes
-        for record in evaluation.episodes:
-            self.journal.log({"evaluation/episode_return": record["return"]}, step, episodes)
-        self.journal.log(evaluation.metrics(), step, episodes)
-        self.journal.event(Level.INFO, "evaluation", describe(evaluation))
+        if evaluation.complete:
+            self.assessment.evaluate_elsewhere()
+        return None if self.commands.stop_requested else evaluation
 
     def _keep_best(self, evaluation: Evaluation) -> None:
         score = (evaluation.success_rate or 0.0, evaluation.return_mean)
@@ -368,13 +326,3 @@ def step_values(reward: float, info: dict[str, Any]) -> dict[str, float]:
     if "speed" in info:
         values["progress/speed"] = info["speed"]
     return values
-
-
-def describe(evaluation: Evaluation) -> str:
-    """An evaluation in a sentence."""
-    episodes = len(evaluation.episodes)
-    words = f"Evaluation over {episodes} episodes: return {evaluation.return_mean:,.1f}"
-    if evaluation.success_rate is None:
-        return words
-    low, high = evaluation.success_interval
-    return f"{words}, success {evaluation.success_rate:.0%} (95 % interval {low:.0%} to {high:.0%})"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from backend.charts.overlays import Overlays, legend, read_overlays, shapes
+from backend.charts.overlays import Overlays, baseline_line, legend, read_overlays, shapes
 from backend.charts.smoothing import time_constant
 from backend.charts.specs import CHARTS, ChartSpec, Kind, chart_for_metric, charts_for
 from backend.charts.traces import (
@@ -167,7 +167,9 @@ def _layout(
     spec: ChartSpec, traces: list[Trace], overlays: Overlays, view: View, tau: float
 ) -> dict[str, Any]:
     x = view.x
-    own = overlays if spec.kind is Kind.RETURNS else replace(overlays, references=[])
+    lines = overlays.references if spec.kind is Kind.RETURNS else []
+    driver = baseline_line(overlays.baseline, spec.every_metric)
+    own = replace(overlays, references=[*lines, *driver])
     smoothing = {"estimator": "EMA", "time_constant": tau, "unit": "s" if x == "time" else x}
     return {
         "xaxis": {"title": {"text": AXIS_TITLES[x]}, "type": "date" if x == "time" else "linear"},

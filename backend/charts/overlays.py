@@ -12,12 +12,26 @@ from backend.analysis.quarters import quarters
 from backend.charts.traces import plot_x
 from backend.checkpoints.models import Checkpoint
 from backend.gates.models import Flip
+from backend.metrics.catalog import CATALOG
 from backend.metrics.columns import Axis, Columns
-from backend.metrics.reader import read_points
+from backend.metrics.reader import latest, read_points
 from backend.runs.models import Run, Segment
 
 Shape = dict[str, Any]
 Place = Callable[[float, float | None, float | None], float]
+DRIVER = "PID + pure pursuit"
+BASELINE = [name for name in CATALOG if name.startswith("baseline/")]
+# Which of its figures is the level of which metric: equal names, save for these.
+BASELINE_OF = {
+    **{
+        f"{group}/{name.removeprefix('baseline/')}": name
+        for group in ("evaluation", "episode")
+        for name in BASELINE
+    },
+    "episode/return": "baseline/return_mean",
+    "episode/success": "baseline/success_rate",
+    "progress/speed": "baseline/mean_speed",
+}
 MOST_CHECKPOINTS, MOST_FLIPS = 60, 60
 COLOURS = {
     "phase": "#64748b",
@@ -50,11 +64,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Overlays:
-    """What is drawn over the charts of a run, on one axis."""
+    """What is drawn over the charts of a run, on one axis.
+
+    `references` belong on charts of returns; `baseline` holds what the scripted driver reached, by metric.
+    """
 
     marks: list[Mark] = field(default_factory=list)
     learning_starts: float | None = None
     references: list[Reference] = field(default_factory=list)
+    baseline: dict[str, float] = field(default_factory=dict)
     quarters: list[tuple[float, float, float]] = field(default_factory=list)
 
 
@@ -74,6 +92,7 @@ def read_overlays(session: Session, run: Run, x: Axis, *, returns: bool) -> Over
         marks=[mark for mark in marks if np.isfinite(mark.x)],
         learning_starts=boundary if boundary is not None and np.isfinite(boundary) else None,
         references=_references(session, run) if returns else [],
+        baseline=_baseline(session, run),
         quarters=_quarters(episodes, x) if returns else [],
     )
 
@@ -167,6 +186,27 @@ def _references(session: Session, run: Run) -> list[Reference]:
         if len(values):
             found.append(Reference(float(values.mean()), label))
     return found
+
+
+def _baseline(session: Session, run: Run) -> dict[str, float]:
+    found = latest(session, run.id, BASELINE)
+    return {name: point[4] for name, point in found.items() if np.isfinite(point[4])}
+
+
+def baseline_line(baseline: dict[str, float], metrics: Sequence[str]) -> list[Reference]:
+    """The scripted driver's level on a chart of these metrics, if it was measured there."""
+    for metric in metrics:
+        name = BASELINE_OF.get(metric, "")
+        if name in baseline:
+            return [Reference(baseline[name], DRIVER + _interval(baseline, name))]
+    return []
+
+
+def _interval(baseline: dict[str, float], name: str) -> str:
+    low, high = baseline.get("baseline/success_low"), baseline.get("baseline/success_high")
+    if name != "baseline/success_rate" or low is None or high is None:
+        return ""
+    return f", 95 % interval {low:.0%} to {high:.0%}"
 
 
 def _quarters(episodes: Columns, x: Axis) -> list[tuple[float, float, float]]:

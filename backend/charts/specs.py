@@ -6,6 +6,13 @@ from enum import StrEnum
 from backend.metrics.catalog import CATALOG, COMPONENTS, describe
 
 OTHER = "Other metrics"
+# Of evaluations: ends of intervals, and what is a line over other charts or beside another's curve.
+UNDRAWN = frozenset(
+    name
+    for name in CATALOG
+    if name.startswith(("baseline/", "held_out/", "second_town/"))
+    or name.endswith(("/success_low", "/success_high"))
+)
 
 
 class Kind(StrEnum):
@@ -33,8 +40,9 @@ class ChartSpec:
 
     def name(self, metric: str) -> str:
         """What the legend calls a metric."""
-        if self.names and metric in self.metrics:
-            return self.names[self.metrics.index(metric)]
+        named = self.metrics or self.marks
+        if self.names and metric in named:
+            return self.names[named.index(metric)]
         return describe(metric).title
 
     @property
@@ -193,8 +201,17 @@ def _driving() -> list[ChartSpec]:
 
 
 def _evaluation() -> list[ChartSpec]:
+    places = {
+        "evaluation": "training routes",
+        "held_out": "held-out routes",
+        "second_town": "second town",
+    }
+
     def of(id: str, title: str, metric: str, unit: str = "") -> ChartSpec:
-        return ChartSpec(id, title, "Evaluation", (), marks=(f"evaluation/{metric}",), unit=unit)
+        marks = tuple(f"{group}/{metric}" for group in places)
+        return ChartSpec(
+            id, title, "Evaluation", (), marks=marks, unit=unit, names=tuple(places.values())
+        )
 
     return [
         ChartSpec(
@@ -203,12 +220,24 @@ def _evaluation() -> list[ChartSpec]:
             "Evaluation",
             (),
             Kind.RETURNS,
-            marks=("evaluation/return_mean", "evaluation/episode_return"),
+            marks=(
+                "evaluation/return_mean",
+                "evaluation/episode_return",
+                "held_out/return_mean",
+                "second_town/return_mean",
+            ),
         ),
         of("success-rate", "Success rate", "success_rate"),
         of("evaluation-route", "Route completed", "route_percent", "%"),
         of("evaluation-length", "Length", "length", "decisions"),
         of("evaluation-collisions", "Collisions", "collisions"),
+        of("evaluation-collisions-per-km", "Collisions per km", "collisions_per_km", "1/km"),
+        of("evaluation-ttc", "Minimum time to collision", "min_ttc", "s"),
+        of("evaluation-time", "Completion time, simulated", "completion_seconds", "s"),
+        of("evaluation-speed", "Speed", "mean_speed", "m/s"),
+        of("evaluation-lateral", "Lateral error", "lateral_error", "m"),
+        of("evaluation-heading", "Heading error", "heading_error", "rad"),
+        of("evaluation-jerk", "Jerk", "jerk", "m/s^3"),
     ]
 
 
@@ -257,4 +286,5 @@ def charts_for(metrics: list[str]) -> list[ChartSpec]:
     present = set(metrics)
     drawn = [spec for spec in CHARTS.values() if present.intersection(spec.every_metric)]
     shown = {metric for spec in drawn for metric in spec.every_metric}
-    return [*drawn, *(chart_for_metric(metric) for metric in metrics if metric not in shown)]
+    left = [metric for metric in metrics if metric not in shown and metric not in UNDRAWN]
+    return [*drawn, *(chart_for_metric(metric) for metric in left)]

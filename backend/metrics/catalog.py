@@ -98,6 +98,49 @@ def _episode() -> list[Metric]:
     ]
 
 
+# Where, or by whom, the same driving is evaluated, besides the training routes themselves.
+EVALUATION_GROUPS = {
+    "evaluation": "",
+    "held_out": " on held-out routes",
+    "second_town": " in the second town",
+    "baseline": " of the PID and pure pursuit driver",
+}
+
+
+def _evaluations() -> list[Metric]:
+    """What every evaluation measures; the first of each group but `evaluation` have entries of their own."""
+
+    def of(group: str, where: str) -> list[Metric]:
+        rows = [
+            ("return_mean", "Return", "", "Mean return", UP),
+            ("return_std", "Return, std", "", "Population std of returns", DOWN),
+            ("success_rate", "Success rate", "", "Share completed without collision", UP),
+            ("episodes", "Episodes", "", "Episodes driven", Better.NEITHER),
+            ("route_percent", "Route", "%", "Mean share of the route driven", UP),
+            ("length", "Length", "decisions", "Mean decisions", UP),
+            ("collisions", "Collisions", "", "Mean collisions", DOWN),
+            ("lane_invasions", "Lane invasions", "", "Mean markings crossed", DOWN),
+            ("success_low", "Success, low", "", "Lower end of its 95 % Wilson interval", UP),
+            ("success_high", "Success, high", "", "Upper end of its 95 % Wilson interval", UP),
+            ("collisions_per_km", "Collisions per km", "1/km", "Collisions per km driven", DOWN),
+            ("completion_seconds", "Completion", "s", "Mean simulated time of successes", DOWN),
+            ("mean_speed", "Speed", "m/s", "Mean speed", Better.NEITHER),
+            ("lateral_error", "Lateral error", "m", "Mean absolute lateral deviation", DOWN),
+            ("heading_error", "Heading error", "rad", "Mean absolute heading error", DOWN),
+            ("jerk", "Jerk", "m/s^3", "Mean absolute longitudinal jerk", DOWN),
+            ("min_ttc", "Minimum time to collision", "s", "Mean of the smallest", UP),
+        ]
+        first = 8 if group == "evaluation" else 0
+        return [
+            Metric(
+                f"{group}/{name}", f"{title}{where}", unit, f"{meaning}{where}, no noise", better
+            )
+            for name, title, unit, meaning, better in rows[first:]
+        ]
+
+    return [metric for group, where in EVALUATION_GROUPS.items() for metric in of(group, where)]
+
+
 def _rest() -> list[Metric]:
     actions = [
         metric
@@ -120,6 +163,7 @@ def _rest() -> list[Metric]:
         for stat in ("mean", "std")
     ]
     evaluation = [
+        *_evaluations(),
         Metric(
             "evaluation/return_mean",
             "Evaluation return",

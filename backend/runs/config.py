@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from backend.errors import InvalidConfig
 from backend.runs.contradictions import DDPG_TRICKS, contradictions
 from backend.runs.presets import PRESETS
+from backend.runs.weather import Weather
 
 REWARD_FIELDS_PREFIX = "reward_"
 MOST_STEPS = 1_000_000_000
@@ -39,31 +40,6 @@ def _field(default: Any, group: str, description: str, *, sb3: Any = None, **bou
     return Field(default, description=description, json_schema_extra=extra, **bounds)
 
 
-Weather = Literal[
-    "ClearNight",
-    "ClearNoon",
-    "ClearSunset",
-    "CloudyNight",
-    "CloudyNoon",
-    "CloudySunset",
-    "Default",
-    "DustStorm",
-    "HardRainNight",
-    "HardRainNoon",
-    "HardRainSunset",
-    "MidRainSunset",
-    "MidRainyNight",
-    "MidRainyNoon",
-    "SoftRainNight",
-    "SoftRainNoon",
-    "SoftRainSunset",
-    "WetCloudyNight",
-    "WetCloudyNoon",
-    "WetCloudySunset",
-    "WetNight",
-    "WetNoon",
-    "WetSunset",
-]
 Route = Annotated[str, Field(pattern=r"^(right|straight|left|\d{1,6}-\d{1,6})$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -112,6 +88,21 @@ class RunConfig(BaseModel):
         "task",
         "Routes driven, one drawn per episode; `right`, `straight`, `left` in the generated town, or `FROM-TO` spawn point numbers",
         min_length=1,
+    )
+    held_out_routes: list[Route] = _field(
+        [],
+        "task",
+        "Routes of the same map that are never trained on, driven after each full evaluation",
+    )
+    second_town: str = _field(
+        "",
+        "task",
+        "Another map of the same server, loaded and driven after each full evaluation; empty: none",
+        pattern=r"^(\w+(/\w+)*)?$",
+        max_length=120,
+    )
+    second_town_routes: list[Route] = _field(
+        [], "task", "Routes driven there; `FROM-TO` spawn point numbers"
     )
     scenario: Literal[0, 1, 2] = _field(
         0, "task", "Traffic density: 0, 1, 2 = 20, 50, 100 vehicles, when `traffic` is on"
@@ -267,6 +258,20 @@ class RunConfig(BaseModel):
         5,
         "evaluation",
         "Episodes tried first; the rest follow only if 80 % of these succeed; 0 runs all",
+        ge=0,
+        le=1000,
+    )
+    elsewhere_episodes: int = _field(
+        10,
+        "evaluation",
+        "Episodes on held-out routes, and as many in the second town",
+        ge=1,
+        le=1000,
+    )
+    baseline_episodes: int = _field(
+        10,
+        "evaluation",
+        "Episodes of the PID and pure pursuit driver measured at step 0; its results are lines on the charts",
         ge=0,
         le=1000,
     )

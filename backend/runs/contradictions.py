@@ -10,7 +10,7 @@ DDPG_TRICKS: dict[str, Any] = {"twin_critics": False, "policy_delay": 1, "target
 
 def contradictions(config: "RunConfig") -> list[str]:
     """Problems no single field shows, each beginning with the field at fault."""
-    found = []
+    found = _elsewhere(config)
     if config.learning_starts >= config.total_steps:
         found.append(
             f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "
@@ -44,5 +44,25 @@ def contradictions(config: "RunConfig") -> list[str]:
         found.append(
             f"evaluation_screening ({config.evaluation_screening}) exceeds evaluation_episodes "
             f"({config.evaluation_episodes}): lower it"
+        )
+    return found
+
+
+def _elsewhere(config: "RunConfig") -> list[str]:
+    """Where a policy is evaluated besides the routes it trains on."""
+    found = []
+    if shared := sorted(set(config.held_out_routes) & set(config.routes)):
+        found.append(
+            f"held_out_routes ({', '.join(shared)}) are trained on: take them out of it or of routes"
+        )
+    if bool(config.second_town) != bool(config.second_town_routes):
+        found.append(
+            f"second_town ('{config.second_town}') and second_town_routes "
+            f"({', '.join(config.second_town_routes) or 'none'}) go together: give both or neither"
+        )
+    if config.second_town and config.second_town == config.town:
+        found.append(
+            f"second_town ({config.second_town}) is the town trained in: name another, "
+            "or put its routes into held_out_routes"
         )
     return found

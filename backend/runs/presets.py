@@ -24,6 +24,7 @@ QUICKSTART = Preset(
         "reward_scale": 0.1,
         "exploration": "held",
         "evaluation_interval": 1_000,
+        "baseline_episodes": 5,
         "checkpoint_interval": 5_000,
     },
 )
@@ -61,6 +62,7 @@ PAPER = Preset(
         "total_steps": 1_000_000,
         "device": "auto",
         "torch_threads": 2,
+        "held_out_routes": ["straight", "left"],
         "traffic": True,
         "ticks_per_decision": 1,
         "random_start_probability": 0.0,

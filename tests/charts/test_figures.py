@@ -12,6 +12,7 @@ from backend.charts.figures import CHARTS, View, chart_groups, draw, figure, fin
 from backend.database import Database
 from backend.errors import NotFound
 from backend.metrics.columns import Axis
+from backend.metrics.reader import latest
 from backend.metrics.store import append, read_points
 from backend.runs.models import Run
 from tests.charts.conftest import LEARNING_STARTS, Drawn
@@ -156,7 +157,32 @@ def test_the_return_chart_has_quarters_evaluations_and_references(
     assert quarters.y[0] == np.float32(returns[:quarter].mean())
     assert role(chart, "mark", "evaluation/return_mean")
     levels = [s.label.text for s in chart.layout.shapes if s.name == "overlay:reference"]
-    assert levels == ["random policy", "untrained policy"]
+    assert levels == ["random policy", "untrained policy", "PID + pure pursuit"]
+
+
+def test_the_scripted_drivers_results_are_lines_on_the_charts_of_the_same_quantity(
+    database: Database, drawn: Drawn
+) -> None:
+    with database.read() as session:
+        jerk = latest(session, drawn.run_id, ["baseline/jerk"])["baseline/jerk"][4]
+    for chart in ("evaluation-jerk", "jerk"):
+        (line,) = [
+            s
+            for s in drawn_figure(database, drawn.run_id, chart).layout.shapes
+            if s.name == "overlay:reference"
+        ]
+        assert (line.y0, line.label.text) == (jerk, "PID + pure pursuit")
+    (line,) = [
+        s
+        for s in drawn_figure(database, drawn.run_id, "success-rate").layout.shapes
+        if s.name == "overlay:reference"
+    ]
+    assert line.label.text.startswith("PID + pure pursuit, 95 % interval ")
+    assert not [
+        s
+        for s in drawn_figure(database, drawn.run_id, "critic-loss").layout.shapes
+        if s.name == "overlay:reference"
+    ]
 
 
 @pytest.mark.parametrize(

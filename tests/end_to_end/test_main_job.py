@@ -19,6 +19,7 @@ SMALL: dict[str, Any] = {
     "checkpoint_interval": 300,
     "evaluation_interval": 0,
     "random_reference_episodes": 0,
+    "baseline_episodes": 0,
     "max_episode_ticks": 300,
 }
 PENDULUM = {**SMALL, "environment": "gymnasium:Pendulum-v1"}

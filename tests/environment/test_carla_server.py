@@ -12,7 +12,7 @@ from backend.runs.config import parse_config
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.observation import VECTOR_SCALE
-from worker.environment.starts import Start
+from worker.environment.starts import HELD_OUT, SECOND_TOWN, Start
 
 
 def test_a_decision_holds_its_action_for_its_ticks(simulator: SimulatorAddress) -> None:
@@ -97,3 +97,50 @@ def test_an_ego_that_someone_else_removed_is_a_lost_simulator(simulator: Simulat
     second.reset(seed=0)
     first.close()
     second.close()
+
+
+def test_held_out_routes_are_driven_only_when_asked_for(simulator: SimulatorAddress) -> None:
+    config = parse_config("quickstart", {"held_out_routes": ["straight", "left"]})
+    driving = DrivingEnv(config, simulator)
+    trained = {driving.reset(seed=seed)[1]["route"] for seed in range(20)}
+    held_out = [
+        driving.reset(seed=0, options={"evaluation": True, "route": n, "routes": HELD_OUT})[1]
+        for n in range(3)
+    ]
+    driving.close()
+    assert trained == {"right"}
+    assert [info["route"] for info in held_out] == ["straight", "left", "straight"]
+
+
+def test_several_routes_are_drawn_from_for_training(simulator: SimulatorAddress) -> None:
+    driving = DrivingEnv(parse_config("quickstart", {"routes": ["right", "left"]}), simulator)
+    drawn = {driving.reset(seed=seed)[1]["route"] for seed in range(20)}
+    driving.close()
+    assert drawn == {"right", "left"}
+
+
+def test_a_trip_to_the_second_town_leaves_the_first_as_it_was(simulator: SimulatorAddress) -> None:
+    overrides = {"second_town": "oval", "second_town_routes": ["0-6"]}
+    driving = DrivingEnv(parse_config("quickstart", overrides), simulator)
+
+    def drive() -> list[tuple[float, float]]:
+        driving.reset(seed=3)
+        return [driving.step(np.array([0.0, 0.4]))[4]["position"] for _ in range(20)]
+
+    before = drive()
+    driving.travel(abroad=True)
+    _, info = driving.reset(seed=0, options={"evaluation": True, "routes": SECOND_TOWN})
+    assert (info["route"], driving.connection.map.name) == ("0-6", "Carla/Maps/oval")
+    driving.travel(abroad=False)
+    after = drive()
+    driving.close()
+    assert after == before
+    assert_empty_and_free_running(simulator)
+
+
+def test_a_second_town_the_server_does_not_have_is_refused(simulator: SimulatorAddress) -> None:
+    overrides = {"second_town": "Atlantis", "second_town_routes": ["0-6"]}
+    driving = DrivingEnv(parse_config("quickstart", overrides), simulator)
+    with pytest.raises(InvalidConfig, match="no map 'Atlantis'"):
+        driving.travel(abroad=True)
+    driving.close()

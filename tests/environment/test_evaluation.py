@@ -10,6 +10,7 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.metrics.catalog import CATALOG, EVALUATION_GROUPS
 from worker.evaluation import Evaluation, evaluate, random_policy, wilson
 
 
@@ -56,7 +57,9 @@ def test_every_seed_is_one_episode_in_order() -> None:
     assert result.complete
     assert result.success_rate == 0.5
     assert result.return_mean == 2.0
-    assert env.options == [{"evaluation": True, "route": number} for number in range(4)]
+    assert env.options == [
+        {"evaluation": True, "route": number, "routes": "training"} for number in range(4)
+    ]
 
 
 def test_screening_stops_a_policy_that_fails_early() -> None:
@@ -92,7 +95,19 @@ def test_metrics_carry_the_catalogues_names_and_only_what_was_measured() -> None
         "evaluation/episodes": 2.0,
         "evaluation/length": 4.0,
         "evaluation/collisions": 0.5,
+        "evaluation/collisions_per_km": 1.0,
+        "evaluation/completion_seconds": pytest.approx(0.4),
+        "evaluation/success_low": pytest.approx(0.0945, abs=1e-4),
+        "evaluation/success_high": pytest.approx(0.9055, abs=1e-4),
     }
+
+
+def test_every_group_of_evaluations_is_in_the_catalogue() -> None:
+    records = evaluate(Corridor({0}), half, [0, 1])
+    for group in EVALUATION_GROUPS:
+        found = records.metrics(group)
+        assert found.keys() <= CATALOG.keys()
+        assert {name.split("/")[0] for name in found} == {group}
 
 
 def test_collisions_per_kilometre_and_completion_time() -> None:

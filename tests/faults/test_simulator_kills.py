@@ -23,6 +23,7 @@ IN_TRAFFIC: dict[str, Any] = {
     "checkpoint_interval": 1_000,
     "evaluation_interval": 5_000,
     "evaluation_episodes": 3,
+    "evaluation_screening": 0,
     "random_reference_episodes": 2,
 }
 

@@ -70,6 +70,10 @@ def test_learning_that_would_never_start_is_refused_with_the_remedy() -> None:
         ("critic_input", {"critic_input": "vector"}),
         ("actor_input", {"actor_input": "image", "environment": "gymnasium:Pendulum-v1"}),
         ("evaluation_screening", {"evaluation_screening": 30}),
+        ("held_out_routes", {"held_out_routes": ["left", "right"]}),
+        ("second_town", {"second_town": "oval"}),
+        ("second_town", {"second_town_routes": ["0-6"]}),
+        ("second_town", {"second_town": "town", "second_town_routes": ["0-6"]}),
     ],
 )
 def test_contradictions_are_refused_at_the_field_at_fault(

@@ -1,8 +1,10 @@
 """The driving task as a Gymnasium environment, on any server the `carla` 0.9.16 client can talk to."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import accumulate, chain, pairwise
 from time import perf_counter, sleep
 from typing import Any, SupportsFloat
 
@@ -43,7 +45,14 @@ from worker.environment.reward import (
 )
 from worker.environment.route import Route, Tracker
 from worker.environment.sensors import Camera, CollisionSensor
-from worker.environment.starts import Start, draw_evaluation, draw_training
+from worker.environment.starts import (
+    HELD_OUT,
+    SECOND_TOWN,
+    TRAINING,
+    Start,
+    draw_evaluation,
+    draw_training,
+)
 from worker.environment.traffic import NOTHING_AHEAD, Ahead, Traffic
 from worker.environment.vehicle import Vehicle
 
@@ -59,7 +68,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
     uint8, newest last, and `command` (2,) float32.
     Action: (2,) float32 in [-1, 1]: steer right; throttle when positive, else brake.
     Options of `reset`: `evaluation` (at rest at a route's start) with `route` (its number, modulo how
-    many there are), or `start` (a `Start`).
+    many there are) and `routes` (`TRAINING`, or after a `travel` the others), or `start` (a `Start`).
 
     Attributes:
         tick_ms, reset_ms: wall time of the last decision's ticks (mean) and of the last reset; not in
@@ -90,23 +99,37 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self._vehicles: list[Vehicle] = []
         self._closed = False
         self._lookout: Lookout | None = None
+        self._on_lost: OnLost | None = None
+        self._timeout = timeout
+        self._abroad = False
         self.traffic: Traffic | None = None
         self.tick_ms = self.reset_ms = 0.0
+        self._enter(config.town, {TRAINING: config.routes, HELD_OUT: config.held_out_routes})
+
+    def _enter(self, town: str, routes: Mapping[str, Sequence[str]]) -> None:
+        """Load the town and build the task in it; on a failure the server is left as it was."""
+        config = self.config
         with self._answering:
             self.connection = Connection(
-                address, config.town, rendering=config.uses_images, timeout=timeout
+                self.address, town, rendering=config.uses_images, timeout=self._timeout
             )
         try:
             with self._answering:
-                self._build()
+                self._build(routes)
         except BaseException:
             self.close()
             raise
+        if self._on_lost is not None:
+            self.watch(self._on_lost)
 
-    def _build(self) -> None:
+    def _build(self, routes: Mapping[str, Sequence[str]]) -> None:
         config, world = self.config, self.connection.world
         self.connection.set_weather(config.weather)
-        self.routes: list[Route] = plan_routes(self.connection.map, config.routes)
+        planned = {
+            name: plan_routes(self.connection.map, wanted) for name, wanted in routes.items()
+        }
+        self.routes: list[Route] = list(chain.from_iterable(planned.values()))
+        self._route_sets = _spans(planned)
         self._trackers = [Tracker(route) for route in self.routes]
         self._tracker = self._trackers[0]
         self.ego = Vehicle(world, self.routes[0].pose(0.0))
@@ -142,10 +165,14 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
     def _draw_start(self, options: dict[str, Any]) -> Start:
         if isinstance(given := options.get("start"), Start):
             return given
+        numbers = self._route_sets[options.get("routes", TRAINING)]
+        routes = self.routes[numbers.start : numbers.stop]
         if options.get("evaluation"):
             number = int(options.get("route", 0))
-            return draw_evaluation(self.np_random, self.config, self.routes, number)
-        return draw_training(self.np_random, self.config, self.routes)
+            start = draw_evaluation(self.np_random, self.config, routes, number)
+        else:
+            start = draw_training(self.np_random, self.config, routes)
+        return replace(start, route=numbers.start + start.route)
 
     def _begin(self, start: Start) -> None:
         route = self.routes[start.route]
@@ -295,22 +322,50 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
 
     def watch(self, on_lost: OnLost) -> None:
         """From now on tell, on a thread of its own, of a simulator that dies or hangs under a tick."""
+        self._on_lost = on_lost
         self._lookout = Lookout(self.connection, on_lost)
         self._lookout.start()
 
+    def travel(self, *, abroad: bool) -> None:
+        """Go to the second town of the configuration, or back: the server loads it, the task is built anew.
+
+        The next call must be `reset`.
+        """
+        if abroad == self._abroad:
+            return
+        config = self.config
+        if abroad:
+            with self._answering:
+                self.connection.require_map("second_town", config.second_town)
+        self._withdraw()
+        self._abroad = abroad
+        if abroad:
+            self._enter(config.second_town, {SECOND_TOWN: config.second_town_routes})
+        else:
+            self._enter(config.town, {TRAINING: config.routes, HELD_OUT: config.held_out_routes})
+
     def close(self) -> None:
         """Stops sensors, destroys actors, leaves synchronous mode. Waits for a dead simulator once at most."""
-        if self._lookout is not None:
-            self._lookout.stop()
+        with suppress(SimulatorLost):
+            self._withdraw()
+        self._closed = True
+
+    def _withdraw(self) -> None:
+        """Leave the world as it was found, as far as it still answers."""
+        lookout, self._lookout = self._lookout, None
+        if lookout is not None:
+            lookout.stop()
         sensors, self._sensors = self._sensors, []
         for sensor in sensors:
             sensor.stop()
-        if not self._closed and not self._answering.lost:
-            with suppress(SimulatorLost), self._answering:
-                self._leave(sensors)
-        self._closed = True
-        # Streams still closing on the client's threads abort the process if it exits now.
-        sleep(CLOSING_SECONDS)
+        try:
+            if not self._closed and not self._answering.lost:
+                with self._answering:
+                    self._leave(sensors)
+        finally:
+            self._vehicles, self._camera, self.traffic = [], None, None
+            # Streams still closing on the client's threads abort the process if it exits now.
+            sleep(CLOSING_SECONDS)
 
     def _leave(self, sensors: Sequence[Camera | CollisionSensor]) -> None:
         # A dead server would cost one time-out for each actor to destroy; a tick finds out first.
@@ -321,6 +376,12 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             actor.destroy()
         self.connection.tick()
         self.connection.close()
+
+
+def _spans(sets: Mapping[str, Sequence[Route]]) -> dict[str, range]:
+    """Where each set of routes stands in the list of all."""
+    ends = list(accumulate((len(routes) for routes in sets.values()), initial=0))
+    return {name: range(*span) for name, span in zip(sets, pairwise(ends), strict=True)}
 
 
 def _checked(action: Action) -> tuple[float, float]:

@@ -101,13 +101,17 @@ class Connection:
         if _short(world.get_map().name) == town:
             self._clear(world)
             return world
-        maps = [_short(name) for name in self.client.get_available_maps()]
-        if town not in maps:
-            raise InvalidConfig({"town": f"{self.address} has no map '{town}': choose {maps}"})
+        self.require_map("town", town)
         self.client.set_timeout(LOADING_TIMEOUT)
         loaded = self.client.load_world(town)
         self.client.set_timeout(self.timeout)
         return loaded
+
+    def require_map(self, field: str, town: str) -> None:
+        """Refuse a map that the server does not have; `field` of the configuration names it."""
+        maps = [_short(name) for name in self.client.get_available_maps()]
+        if town not in maps:
+            raise InvalidConfig({field: f"{self.address} has no map '{town}': choose {maps}"})
 
     def _clear(self, world: carla.World) -> None:
         """A client that died on a server which outlived it has left its vehicles in the way."""

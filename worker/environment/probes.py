@@ -85,6 +85,7 @@ def probe_rewards(config: RunConfig, address: SimulatorAddress) -> ProbeReport:
             "traffic": False,
             "actor_input": "vector",
             "routes": config.routes[:1],
+            "held_out_routes": [],
             "max_episode_ticks": PROBE_TICKS,
         }
     )

@@ -9,6 +9,9 @@ import numpy as np
 from backend.runs.config import RunConfig
 from worker.environment.route import Route
 
+# Whose routes an evaluation drives.
+TRAINING, HELD_OUT, SECOND_TOWN = "training", "held-out", "second-town"
+
 # A rolling start leaves this much of the route to drive.
 LAST_START = 30.0
 JITTER_ALONG, JITTER_RIGHT, JITTER_TURN = 8.0, 0.3, math.radians(3.0)
