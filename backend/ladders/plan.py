@@ -119,6 +119,10 @@ def decide(stage: Stage, run: Standing) -> Decision:
     return _decide_finished(stage, run, halted)
 
 
+def _unjudged(run: Standing) -> str:
+    return "its gates pass" if run.answers else "trained to its end; nothing of it is judged"
+
+
 def _waiting(run: Standing) -> str:
     if run.state in ("halted", "failed"):
         return f"the run is {run.state} ({run.reason}): resume it, or stop the ladder"
@@ -143,4 +147,4 @@ def _decide_finished(stage: Stage, run: Standing, halted: Sequence[Answer]) -> D
         asked.append(run.sentence)
     if asked:
         return Decision(Move.ASK, " And: ".join(asked))
-    return Decision(Move.PASS, run.sentence if judged else "its gates pass")
+    return Decision(Move.PASS, run.sentence if judged else _unjudged(run))

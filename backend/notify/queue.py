@@ -13,7 +13,7 @@ from backend.runs.events import Level
 from backend.runs.models import Event, Run
 
 PENDING, SENT, FAILED = "pending", "sent", "failed"
-MOST_ATTEMPTS = 10
+MOST_ATTEMPTS = 20
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
 # Longer than any send takes; then another sender may take the delivery over.
 LEASE = 120.0

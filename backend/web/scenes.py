@@ -12,7 +12,10 @@ from backend.charts.figures import CHARTS, chart_groups
 from backend.checkpoints.models import Checkpoint, Evaluation
 from backend.checkpoints.service import list_checkpoints
 from backend.gates import service as gates
+from backend.gates.passages import standing
+from backend.ladders.service import ladder_of_run
 from backend.metrics.store import last_steps, latest
+from backend.notify.queue import latest_deliveries
 from backend.runs.commands import open_commands
 from backend.runs.evaluations import list_evaluations
 from backend.runs.events import list_events
@@ -23,6 +26,7 @@ from backend.web.episodes import last_episodes
 from backend.web.forms import text
 from backend.web.grouping import group_lines, read_group
 from backend.web.judgements import worst_first
+from backend.web.ladders import gate_card, read_ladder, read_ladders
 from backend.web.lineage import current_lineage
 from backend.web.playback import read_playback
 from backend.web.scatter import episode_scatter
@@ -175,6 +179,17 @@ def read_run(session: Session, query: Query, now: float) -> Context:
     }
 
 
+def read_notifications(session: Session, query: Query, now: float) -> Context:
+    """What was sent lately, and what could not be."""
+    return {"deliveries": latest_deliveries(session)}
+
+
+_GATES: dict[str, Callable[[Session, Run], Any]] = {
+    "step_gates": lambda session, run: [gate_card(view) for view in standing(session, run)],
+    "ladder": lambda session, run: ladder_of_run(session, run.id),
+}
+
+
 def _with(**readers: Callable[[Session, Run], Any]) -> Callable[[Session, Query, float], Context]:
     def read(session: Session, query: Query, now: float) -> Context:
         context = read_run(session, query, now)
@@ -229,9 +244,14 @@ RUN_SCENES = {
     "charts": Scene(
         "charts",
         "run.html",
-        _with(events=_events(8), chart_groups=lambda session, run: chart_groups(session, run.id)),
+        _with(
+            events=_events(8),
+            chart_groups=lambda session, run: chart_groups(session, run.id),
+            **_GATES,
+        ),
         {
             **_HEAD,
+            "gate-strip": "_gate_strip.html",
             "rules": "_rules.html",
             "sight": "_sight.html",
             "events": "_events.html",
@@ -246,8 +266,9 @@ RUN_SCENES = {
         _with(
             flips=lambda session, run: gates.flips(session, run.id, SHOWN_FLIPS),
             timelines=_timelines,
+            **_GATES,
         ),
-        {**_HEAD, "gate-table": "_gates.html"},
+        {**_HEAD, "gate-steps": "_gate_steps.html", "gate-table": "_gates.html"},
     ),
     "checkpoints": Scene(
         "checkpoints",
@@ -284,6 +305,20 @@ RUN_SCENES = {
 FLEET_SCENES = {
     "runs": Scene("runs", "runs.html", read_runs, {"fleet": "_fleet.html", "runs": "_runs.html"}),
     "workers": Scene("workers", "workers.html", read_workers, {"workers": "_workers.html"}),
+    "ladders": Scene("ladders", "ladders.html", read_ladders, {"ladders": "_ladders.html"}),
+    "ladder": Scene(
+        "ladder",
+        "ladder.html",
+        read_ladder,
+        {
+            "ladder-head": "_ladder_head.html",
+            "ladder-decision": "_ladder_decision.html",
+            "ladder-stages": "_ladder_stages.html",
+        },
+    ),
+    "notifications": Scene(
+        "notifications", "settings.html", read_notifications, {"deliveries": "_notifications.html"}
+    ),
     "group": Scene(
         "group",
         "group.html",

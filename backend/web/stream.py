@@ -291,8 +291,10 @@ async def stream_fleet(
     state: Annotated[str, Query(max_length=20)] = "",
     sort: Annotated[str, Query(max_length=20)] = "",
     group: Annotated[str, Query(max_length=10)] = "",
+    ladder: Annotated[str, Query(pattern="^[0-9]{0,10}$")] = "",
 ) -> AsyncIterator[ServerSentEvent]:
-    """The same for the table of runs, for the fleet, and for a group of runs."""
-    topic = Topic(view, query=(("q", q), ("state", state), ("sort", sort), ("group", group)))
+    """The same for the table of runs, for the fleet, for a group of runs, and for ladders."""
+    asked = {"q": q, "state": state, "sort": sort, "group": group, "ladder": ladder}
+    topic = Topic(view, query=tuple(asked.items()))
     async for event in tail.listen(topic, last_id):
         yield event

@@ -46,6 +46,7 @@ def templates() -> Jinja2Templates:
         rule_words=words.RULES,
         state_words=words.STATES,
         action_words=words.ACTIONS,
+        delivery_words=words.DELIVERIES,
         now=time.time,
         step_of=step_of,
     )

@@ -38,6 +38,29 @@ RULES = {
     "no-data": Word("NO DATA", "quiet", "ring"),
 }
 
+GATES = {
+    "pending": Word("PENDING", "quiet", "ring"),
+    "pass": Word("PASSED", "go", "circle"),
+    "extend": Word("EXTENDED", "warn", "triangle"),
+    "conditional": Word("CONDITIONAL", "warn", "triangle"),
+    "halt": Word("HALT", "stop", "octagon"),
+}
+
+LADDERS = {
+    "running": Word("running", "live", "dot"),
+    "waiting": Word("waits for a person", "warn", "triangle"),
+    "passed": Word("passed", "go", "circle"),
+    "stopped": Word("stopped", "stop", "octagon"),
+}
+
+STAGES = {"pending": Word("pending", "quiet", "ring"), **LADDERS}
+
+DELIVERIES = {
+    "pending": Word("on its way", "live", "ring"),
+    "sent": Word("sent", "go", "circle"),
+    "failed": Word("failed", "stop", "cross"),
+}
+
 STATES = {
     RunState.QUEUED: Word("queued", "quiet", "ring"),
     RunState.STARTING: Word("starting", "live", "ring"),

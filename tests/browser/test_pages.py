@@ -13,6 +13,7 @@ from backend.runs.groups import create_group
 from backend.runs.matrix import expand
 from backend.runs.service import create_run
 from tests.browser.test_main_job import points_drawn, wait_for_points
+from tests.ladders.conftest import Climb, two_stages
 from tests.web.scripted import NOW, ScriptedTrainer, fleet
 from tests.web.server import TOKEN, ServerProcess
 
@@ -32,6 +33,10 @@ PAGES = (
     "/compare?runs=1,2",
     "/groups/1",
     "/workers",
+    "/ladders",
+    "/ladders/1",
+    "/ladders/new",
+    "/runs/1/gates/edit",
     "/settings",
     "/nowhere",
 )
@@ -59,6 +64,9 @@ def trainers(stored: Database) -> list[ScriptedTrainer]:
     with stored.write() as session:
         cells = expand("quickstart", {}, [0, 1], {"td3": {}, "ddpg": {"algorithm": "ddpg"}})
         create_group(session, "tricks", "quickstart", cells, {"variants": {}}, now)
+    climb = Climb(stored, two_stages())
+    climb.finish("conditional")
+    climb.advance()
     return found
 
 

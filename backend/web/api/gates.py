@@ -3,12 +3,25 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlalchemy.orm import Session
 
 from backend.gates import service
+from backend.gates.passages import accept_gate, edit_gates, standing
+from backend.runs.service import get_run
 from backend.web.api.runs import RunId
-from backend.web.api.schemas import Accept, AcceptanceOut, FlipOut, GatesOut, RuleOut
+from backend.web.api.schemas import (
+    Accept,
+    AcceptanceOut,
+    FlipOut,
+    GatesOut,
+    RowId,
+    RuleOut,
+    StepGateOut,
+    StepGatesIn,
+)
 from backend.web.context import Now, Reading, Writing
 from backend.web.judgements import worst_first
+from backend.web.ladders import gate_card
 
 router = APIRouter(prefix="/runs/{run_id}/gates", tags=["gates"])
 
@@ -26,7 +39,29 @@ def read(
         rules=[RuleOut.model_validate(rule) for rule in worst_first(current.rules)],
         flips=[FlipOut.model_validate(flip) for flip in service.flips(session, run_id, flips)],
         accepted=[AcceptanceOut.model_validate(acceptance) for acceptance in current.accepted],
+        steps=_steps(session, run_id),
     )
+
+
+def _steps(session: Session, run_id: int) -> list[StepGateOut]:
+    views = standing(session, get_run(session, run_id))
+    return [StepGateOut.model_validate(gate_card(view)) for view in views]
+
+
+@router.put("/steps")
+def edit_steps(run_id: RunId, body: StepGatesIn, session: Writing, now: Now) -> list[StepGateOut]:
+    """Give the run other gates at steps; a trainer under way takes them up within seconds."""
+    edit_gates(session, run_id, body.gates, body.person, now, body.against)
+    return _steps(session, run_id)
+
+
+@router.post("/steps/{at}/accept", status_code=201)
+def accept_step(
+    run_id: RunId, at: RowId, body: Accept, session: Writing, now: Now
+) -> AcceptanceOut:
+    """Accept what the gate at this step left to a person."""
+    row = accept_gate(session, run_id, at, body.person, body.reason, now)
+    return AcceptanceOut.model_validate(row)
 
 
 @router.post("/{rule}/accept", status_code=201)

@@ -241,6 +241,36 @@ class AcceptanceOut(FromRow):
     at: float
 
 
+class StepCheckOut(FromRow):
+    """One check of a gate: what it wants in words, and what it found."""
+
+    name: str
+    wanted: str
+    value: float | None
+    outcome: str
+
+
+class StepGateOut(FromRow):
+    """A gate at a step: pending, pass, extend, conditional or halt, with its checks."""
+
+    at: int
+    looks_at: int
+    outcome: str
+    checks: list[StepCheckOut]
+    accepted_by: str
+    accepted_reason: str
+
+
+class StepGatesIn(BaseModel):
+    """Other gates for a run: a list, or `founding`, `behavioural` or `none`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gates: list[Any] | str
+    against: RowId | None = None
+    person: str = Field("", max_length=120)
+
+
 class GatesOut(BaseModel):
     verdict: str
     sentence: str
@@ -248,6 +278,7 @@ class GatesOut(BaseModel):
     rules: list[RuleOut]
     flips: list[FlipOut]
     accepted: list[AcceptanceOut]
+    steps: list[StepGateOut]
 
 
 class WorkerOut(FromRow):

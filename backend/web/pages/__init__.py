@@ -10,10 +10,12 @@ from backend.web.pages import (
     fleet,
     group,
     imports,
+    ladders,
     login,
     new_run,
     run,
     settings,
+    step_gates,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -22,10 +24,12 @@ for module in (
     fleet,
     compare,
     group,
+    ladders,
     new_run,
     imports,
     actions,
     checkpoints,
+    step_gates,
     deletion,
     run,
     settings,
