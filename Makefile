@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+SHELL := /bin/bash
 
 .PHONY: setup run test check bench slow learn screenshots migration
 
@@ -9,10 +10,13 @@ setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed (carla 0.9.16 has wheels for these), this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	@echo "Installing PyTorch (CPU build), then the rest from requirements.lock"
-	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "1 of 3: PyTorch, CPU build, by far the largest"
+	@$(BIN)/pip install --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
+	@echo "2 of 3: the packages of requirements.lock"
+	@set -o pipefail; $(BIN)/pip install --disable-pip-version-check -r requirements.lock \
+	  | $(BIN)/python .ci/count_packages.py "$$(grep -c '==' requirements.lock)"
+	@echo "3 of 3: Pitwall itself"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(STAMP)
 
 run: setup

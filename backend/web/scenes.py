@@ -35,7 +35,7 @@ from backend.web.sight import read_sight
 from backend.web.sparklines import sparklines
 from backend.web.templates import fragment
 from backend.web.timeline import Stretch, timelines
-from backend.web.views import RunView
+from backend.web.views import view_of
 from backend.workers.service import list_simulators, list_workers
 
 Context = dict[str, Any]
@@ -108,7 +108,9 @@ def read_runs(session: Session, query: Query, now: float) -> Context:
     """The table of runs: filtered and sorted as the address says, those in need first."""
     state, name, sort = (query.get(key, "") for key in ("state", "q", "sort"))
     states = [RunState(state)] if state in set(RunState) else []
-    views = [RunView(run, now) for run in list_runs(session, states, group_id=_group_of(query))]
+    views = [
+        view_of(session, run, now) for run in list_runs(session, states, group_id=_group_of(query))
+    ]
     views = [view for view in views if name.lower() in view.run.name.lower()]
     if sort == "name":
         views.sort(key=lambda view: view.run.name.lower())
@@ -162,7 +164,7 @@ def read_run(session: Session, query: Query, now: float) -> Context:
     segments = list_segments(session, run.id)
     lineage = current_lineage(segments, run.segment_id)
     return {
-        "view": RunView(run, now),
+        "view": view_of(session, run, now),
         "run": run,
         "rules": rules,
         "titles": {rule.rule: rule.title for rule in rules},

@@ -1,20 +1,26 @@
 """What pages say about a run, worked out once from its row."""
 
+import re
 from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 from backend.runs.models import Run
 from backend.runs.states import Action, RunState
 from backend.web import words
+from backend.web.pace import remaining
 
 SILENT_AFTER = 10.0
+COUNTED = re.compile(r"(\d+)/(\d+)")
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as a page shows it, at one moment."""
+    """A run as a page shows it, at one moment; `eta` is the seconds to the planned end, where known."""
 
     run: Run
     now: float
+    eta: float | None = None
 
     @property
     def state(self) -> RunState:
@@ -71,11 +77,10 @@ class RunView:
         return "exploring" if self.run.step < self.learning_starts else "learning"
 
     @property
-    def eta(self) -> float | None:
-        """Seconds to the planned end at the speed measured now."""
-        if self.state is not RunState.RUNNING or self.run.steps_per_second <= 0:
-            return None
-        return (self.run.total_steps - self.run.step) / self.run.steps_per_second
+    def stage(self) -> tuple[int, int] | None:
+        """How far a piece of work beside the driving is, as (done, of), where its words say so."""
+        match = COUNTED.search(self.run.activity) if self.state.is_active else None
+        return (int(match[1]), int(match[2])) if match and int(match[2]) else None
 
     @property
     def silence(self) -> float | None:
@@ -98,3 +103,8 @@ class RunView:
     def title(self) -> str:
         """Document title: a tab in the background still says how it stands."""
         return f"{self.verdict_word.text} \N{MIDDLE DOT} {self.state_word.text} \N{MIDDLE DOT} {self.run.name}"
+
+
+def view_of(session: Session, run: Run, now: float) -> RunView:
+    """The run as it stands, with the time left at the measured speed of each phase to come."""
+    return RunView(run, now, remaining(session, run, now))

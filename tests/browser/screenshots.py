@@ -1,4 +1,8 @@
-"""`make screenshots`: every page in both themes, into docs/screenshots, from a scripted worker's runs."""
+"""`make screenshots`: every page in both themes and three widths, from a scripted worker's runs.
+
+All of them go to build/screenshots, to be looked at; those of the middle width, made small, to
+docs/screenshots. Arguments are names of pages: only these are taken then, and the docs left alone.
+"""
 
 import shutil
 import sys
@@ -6,35 +10,56 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from backend.checkpoints.service import list_checkpoints
 from backend.database import Database
 from backend.models import Base
 from backend.runs.config import parse_config
+from backend.runs.groups import create_group, members
+from backend.runs.matrix import expand
 from backend.runs.service import create_run, request_halt, request_rollback
 from tests.browser.conftest import ARGUMENTS
 from tests.web.scripted import WORKER, ScriptedTrainer, fleet
 from tests.web.server import TOKEN, ServerProcess
 
-TARGET = Path(__file__).parents[2] / "docs" / "screenshots"
+ROOT = Path(__file__).parents[2]
+TARGET = ROOT / "build" / "screenshots"
+DOCS = ROOT / "docs" / "screenshots"
 PAGES = {
+    "login": "/login",
     "runs": "/",
     "new-run": "/runs/new?from=vision-small",
+    "new-matrix": "/runs/new?from=1",
+    "group": "/groups/1",
     "run": "/runs/1",
     "run-no-go": "/runs/2",
     "run-rolled-back": "/runs/3",
+    "run-queued": "/runs/4",
     "gates": "/runs/2/gates",
-    "checkpoints": "/runs/1/checkpoints",
+    "checkpoints": "/runs/3/checkpoints",
     "rollback": "/runs/1/checkpoints/1/rollback",
+    "fork": "/runs/1/checkpoints/1/fork",
+    "evaluate": "/runs/1/checkpoints/1/evaluate",
     "episodes": "/runs/1/episodes",
     "log": "/runs/2/log",
     "config": "/runs/3/config",
     "compare": "/compare?runs=1,2,3",
+    "compare-seeds": "/compare?group=1",
     "workers": "/workers",
+    "settings": "/settings",
+    "nothing": "/nowhere",
 }
-NARROW_SIZE = {"width": 320, "height": 900}
-NARROW = ("runs", "run", "new-run")
+SIZES = {320: 900, 1280: 900, 1920: 1080}
+SHOWN = 1280
+TALLEST = 2600
+COLOURS = 96
+SETTLED = """() => [...document.querySelectorAll("metric-chart")].every((chart) => {
+  const box = chart.getBoundingClientRect();
+  return box.top > innerHeight || !box.height || chart.dataset.drawn || chart.querySelector(".plot-message");
+})"""
+MATRIX = {"td3": {}, "ddpg": {"algorithm": "ddpg"}}
 
 
 def trained(
@@ -70,7 +95,7 @@ def list_checkpoints_of(database: Database, run_id: int) -> list[int]:
 def scripted_runs(database: Database, now: float) -> list[ScriptedTrainer]:
     """One run that learns, one that dies, one rolled back, one queued."""
     with database.write() as session:
-        fleet.register_worker(session, WORKER, "gpu-1.lab", 4711, 4, now)
+        fleet.register_worker(session, WORKER, "gpu-1.lab", 4711, 8, now)
         for port in (2000, 2004, 2008):
             fleet.register_simulator(
                 session, "127.0.0.1", port, now, WORKER, "0.9.16", embedded=True
@@ -92,48 +117,102 @@ def scripted_runs(database: Database, now: float) -> list[ScriptedTrainer]:
     return [learns, dies, back]
 
 
-def shoot(page: Page, path: str, target: Path) -> None:
-    page.goto(path)
-    on_screen = page.locator("metric-chart").count() and page.viewport_size != NARROW_SIZE
-    if on_screen:
-        page.wait_for_selector("metric-chart[data-drawn]")
-    page.wait_for_timeout(1500)
-    page.screenshot(path=target)
+def seeds(database: Database, now: float) -> list[ScriptedTrainer]:
+    """A matrix under way: four of six runs trained so far, the last of them only begun."""
+    values = {"total_steps": 8_000, "evaluation_interval": 500}
+    cells = expand("quickstart", values, [0, 1, 2], MATRIX)
+    plan = {"config": values, "seeds": [0, 1, 2], "variants": MATRIX}
+    begun = now - 1800
+    with database.write() as session:
+        group = create_group(session, "td3-or-ddpg", "quickstart", cells, plan, begun)
+        ids = [run.id for run in members(session, group.id)]
+        for port in range(2012, 2028, 4):
+            fleet.register_simulator(
+                session, "127.0.0.1", port, now, WORKER, "0.9.16", embedded=True
+            )
+    found = []
+    for run_id, steps in zip(ids, (6_000, 6_000, 5_600, 4_400), strict=False):
+        trainer = ScriptedTrainer(database, run_id)
+        assert trainer.claim(begun)
+        for done in range(400, steps + 1, 400):
+            trainer.advance(400, begun + 1800 * done / steps, 1800 * 400 / steps)
+        found.append(trainer)
+    return found
 
 
-def shoot_all(url: str, trainers: list[ScriptedTrainer]) -> None:
+def settle(page: Page) -> None:
+    try:
+        page.wait_for_function(SETTLED, timeout=20_000)
+    except TimeoutError:
+        sys.stderr.write(f"{page.url}: not every chart is drawn\n")
+    page.wait_for_timeout(600)
+
+
+def shoot(page: Page, name: str, theme: str) -> None:
+    """The page as high as it is, at every width."""
+    for width, height in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        settle(page)
+        tall = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
+        if tall > height:
+            page.set_viewport_size({"width": width, "height": tall})
+            settle(page)
+        page.screenshot(path=TARGET / f"{name}-{theme}-{width}.png")
+
+
+def fill_in(page: Page, name: str) -> None:
+    """What a picture of a form should show of it."""
+    if name == "new-matrix":
+        page.evaluate("document.getElementById('group-matrix').open = true")
+        page.fill("#seeds", "0-4")
+        page.check("input[value='ddpg']")
+        page.check("input[value='no-layer-norm']")
+        page.wait_for_selector("#start:has-text('runs')")
+
+
+def shoot_all(url: str, trainers: list[ScriptedTrainer], names: list[str]) -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     path = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         for theme in ("light", "dark"):
-            page = browser.new_page(
-                base_url=url,
-                color_scheme=theme,  # type: ignore[arg-type]
-                viewport={"width": 1280, "height": 900},
-            )
-            page.goto("/login")
-            shoot(page, "/login", TARGET / f"login-{theme}.png")
-            page.goto(f"/login?token={TOKEN}")
-            for name, address in PAGES.items():
+            page = browser.new_page(base_url=url, color_scheme=theme)  # type: ignore[arg-type]
+            page.set_default_timeout(60_000)
+            page.goto("/login" if "login" in names else f"/login?token={TOKEN}")
+            for name in names:
                 for trainer in trainers:
                     trainer.advance(20, time.time())
-                shoot(page, address, TARGET / f"{name}-{theme}.png")
-            page.set_viewport_size(NARROW_SIZE)  # type: ignore[arg-type]
-            for name in NARROW:
-                shoot(page, PAGES[name], TARGET / f"{name}-{theme}-narrow.png")
+                page.goto(PAGES[name])
+                fill_in(page, name)
+                shoot(page, name, theme)
+                if name == "login":
+                    page.goto(f"/login?token={TOKEN}")
             page.close()
         browser.close()
 
 
+def show() -> None:
+    """The middle width into the docs, with few colours: a page has no more, and a clone stays small."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    for path in TARGET.glob(f"*-{SHOWN}.png"):
+        with Image.open(path) as picture:
+            top = picture.convert("RGB").crop((0, 0, SHOWN, min(picture.height, SIZES[SHOWN])))
+        small = top.quantize(COLOURS, dither=Image.Dither.NONE)
+        small.save(DOCS / path.name.replace(f"-{SHOWN}", ""), optimize=True)
+
+
 def main() -> int:
+    names = sys.argv[1:] or list(PAGES)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/pitwall.db")
         Base.metadata.create_all(database.engine)
-        trainers = scripted_runs(database, time.time())
+        now = time.time()
+        trainers = [*scripted_runs(database, now), *seeds(database, now)]
         with ServerProcess(Path(folder), database.url) as server:
-            shoot_all(server.url, trainers)
+            shoot_all(server.url, trainers, names)
         database.close()
+    if not sys.argv[1:]:
+        show()
     return 0
 
 

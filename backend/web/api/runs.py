@@ -24,6 +24,7 @@ from backend.web.api.schemas import (
     SegmentOut,
 )
 from backend.web.context import AppDatabase, AppSettings, Now, Reading, Writing
+from backend.web.pace import remaining
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 RunId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -35,7 +36,7 @@ def _segment_number(session: Session, run: Run) -> int:
 
 
 def run_out(session: Session, run: Run, now: float) -> RunOut:
-    return RunOut.of(run, _segment_number(session, run), now)
+    return RunOut.of(run, _segment_number(session, run), now, remaining(session, run, now))
 
 
 @router.post("", status_code=201)
@@ -84,7 +85,7 @@ def read_all(
 @router.get("/{run_id}")
 def read(run_id: RunId, session: Reading, now: Now) -> RunDetail:
     run = service.get_run(session, run_id)
-    return RunDetail.of(run, _segment_number(session, run), now)
+    return RunDetail.of(run, _segment_number(session, run), now, remaining(session, run, now))
 
 
 @router.delete("/{run_id}", status_code=204)

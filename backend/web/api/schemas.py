@@ -94,10 +94,10 @@ class RunOut(FromRow):
     reward_fingerprint: str
 
     @classmethod
-    def of(cls, run: Run, segment_number: int, now: float) -> Self:
-        """`segment_number` counts a run's segments from 1; 0 before the first."""
+    def of(cls, run: Run, segment_number: int, now: float, eta: float | None = None) -> Self:
+        """`segment_number` counts a run's segments from 1; 0 before the first. `eta` is in seconds."""
         view = RunView(run, now)
-        update = {"actions": list(view.actions), "eta": view.eta, "segment": segment_number}
+        update = {"actions": list(view.actions), "eta": eta, "segment": segment_number}
         return cls.model_validate(run).model_copy(update=update)
 
 
