@@ -189,7 +189,13 @@ def _agent(config: RunConfig, env: Any, fault: str) -> Any:
             loss = -q.mean()
             norms = self.actor_optimiser.step(loss)
             self._actor_trace = ActorTrace(
-                loss.detach(), q.detach(), actions.detach(), norms, features.detach()
+                loss.detach(),
+                q.detach(),
+                actions.detach(),
+                norms,
+                features.detach(),
+                observations,
+                self.actor,
             )
 
     if fault == "leak":

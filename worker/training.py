@@ -21,6 +21,7 @@ from worker.agents import TD3, Exploration, NonFinite
 from worker.assessment import Assessment
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Commands, Request, RequestKind
+from worker.coverage import replay_coverage
 from worker.environment import SimulatorLost
 from worker.evaluation import Evaluation
 from worker.journal import DRIVING, Journal
@@ -32,6 +33,7 @@ from worker.snapshots import Snapshots
 from worker.vitals import Vitals
 
 DIAGNOSTICS_EVERY = 100
+COVERAGE_EVERY = 1000
 ANSWER_PATIENCE = 5.0
 # A rule that flickers must not fill the disk: steps between a checkpoint and the next on an alert.
 ALERT_INTERVAL = 1000
@@ -223,9 +225,15 @@ class Training:
             **self.vitals.sample(self.agent.updates, learning),
             **self.agent.diagnostics(),
             "learner/exploration_noise": self.exploration.sigma(self.progress.step),
+            "progress/learning": float(self.agent.updates > 0),
+            "progress/episode_steps": float(len(self.progress.episode.actions))
+            if self.progress.episode
+            else 0.0,
             "progress/buffer_size": float(len(self.replay)),
             "system/buffer_bytes": float(self.replay.bytes),
         }
+        if self.config.is_carla and self.progress.step % COVERAGE_EVERY == 0:
+            values |= replay_coverage(self.replay)
         if self.progress.step <= self.config.learning_starts:
             del values["learner/exploration_noise"]
         self.journal.observe(

@@ -9,8 +9,11 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from psutil import Process, virtual_memory
+
+from worker.coverage import histogram
 
 DIMENSIONS = ("steering", "throttle")
 
@@ -80,6 +83,7 @@ class Vitals:
             "system/ram_free_bytes": float(virtual_memory().available),
             "system/ram_bytes": float(self._process.memory_info().rss),
             "system/disk_free_bytes": float(shutil.disk_usage(self._folder).free),
+            **gpu_memory(),
             **_action_statistics(np.stack(self._actions)),
         }
         if learning:
@@ -95,10 +99,21 @@ class Vitals:
         return found
 
 
+def gpu_memory() -> dict[str, float]:
+    """Bytes PyTorch holds on the GPU in use and bytes still free on it; nothing without one."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return {}
+    return {
+        "system/gpu_bytes": float(torch.cuda.memory_allocated()),
+        "system/gpu_free_bytes": float(torch.cuda.mem_get_info()[0]),
+    }
+
+
 def _action_statistics(actions: NDArray[np.float32]) -> dict[str, float]:
     """Of the executed actions, (N, A); further dimensions than driving's two are left out."""
-    return {
-        f"actions/{name}_{statistic}": float(getattr(np, statistic)(actions[:, column]))
-        for column, name in enumerate(DIMENSIONS[: actions.shape[1]])
-        for statistic in ("mean", "std", "min", "max")
-    }
+    found: dict[str, float] = {}
+    for name, column in zip(DIMENSIONS, actions.T, strict=False):
+        for statistic in ("mean", "std", "min", "max"):
+            found[f"actions/{name}_{statistic}"] = float(getattr(np, statistic)(column))
+        found |= histogram(f"actions/{name}", column, -1, 1)
+    return found

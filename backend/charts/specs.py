@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from backend.metrics.behaviour_metrics import TOP_SPEED, bins, edges
 from backend.metrics.catalog import CATALOG, COMPONENTS, describe
 
 OTHER = "Other metrics"
@@ -108,6 +109,20 @@ def _learner() -> list[ChartSpec]:
         of("q-spread", "Spread of Q", "q1_std", "target_q_std", names=("Q1", "target")),
         of("exploration-noise", "Exploration noise", "exploration_noise"),
         of("updates-per-step", "Updates per step", "updates_per_step"),
+        of(
+            "dead-units",
+            "Dead units",
+            "actor_dead_units",
+            "critic_dead_units",
+            names=("actor", "critic"),
+        ),
+        of(
+            "parameters",
+            "Spread of parameters",
+            "actor_parameter_std",
+            "critic_parameter_std",
+            names=("actor", "critic"),
+        ),
     ]
 
 
@@ -173,7 +188,22 @@ def _actions() -> list[ChartSpec]:
             ),
         ]
 
-    return [*of("steering"), *of("throttle")]
+    return [
+        *of("steering"),
+        *of("throttle"),
+        _histogram("steering-histogram", "Steering, histogram", "actions/steering", -1, 1),
+        _histogram("throttle-histogram", "Throttle, histogram", "actions/throttle", -1, 1),
+        _histogram("replay-steering", "Steering in the replay buffer", "replay/steering", -1, 1),
+        _histogram("replay-speed", "Speed in the replay buffer, m/s", "replay/speed", 0, TOP_SPEED),
+        ChartSpec(
+            "coverage", "Coverage of steering and speed", "Actions", ("replay/coverage",), unit="%"
+        ),
+    ]
+
+
+def _histogram(id: str, title: str, prefix: str, low: float, high: float) -> ChartSpec:
+    names = tuple(edges(low, high))
+    return ChartSpec(id, title, "Actions", bins(prefix), Kind.SHARES, unit="%", names=names)
 
 
 def _driving() -> list[ChartSpec]:
@@ -253,6 +283,7 @@ def _system() -> list[ChartSpec]:
         of("memory", "Memory", "system/ram_bytes", "system/buffer_bytes", unit="B"),
         of("replay", "Replay size", "progress/buffer_size", unit="transitions"),
         of("cpu", "CPU", "system/cpu_percent", unit="%"),
+        of("gpu", "GPU memory", "system/gpu_bytes", "system/gpu_free_bytes", unit="B"),
         of("disk", "Disk free", "system/disk_free_bytes", unit="B"),
     ]
 

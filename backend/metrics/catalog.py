@@ -1,5 +1,6 @@
 """Every metric Pitwall knows: name, unit, group, meaning, better direction, and TensorBoard aliases."""
 
+from backend.metrics.behaviour_metrics import behaviour, parameters
 from backend.metrics.learner_metrics import gradients, learner, statistics
 from backend.metrics.metric import DOWN, UP, Better, Metric
 
@@ -252,6 +253,13 @@ def _rest() -> list[Metric]:
             aliases=("progress/episode_steps",),
         ),
         Metric(
+            "progress/learning",
+            "Learning",
+            "",
+            "1 once updates are made, 0 while exploring",
+            aliases=("agent/is_training",),
+        ),
+        Metric(
             "progress/reward",
             "Reward",
             "",
@@ -284,6 +292,8 @@ def _rest() -> list[Metric]:
         Metric("system/cpu_percent", "CPU", "%", "CPU of the trainer process"),
         Metric("system/ram_bytes", "Memory", "B", "Resident memory of the trainer process", DOWN),
         Metric("system/ram_free_bytes", "Memory free", "B", "Memory the machine could give", UP),
+        Metric("system/gpu_bytes", "GPU memory", "B", "GPU memory PyTorch holds", DOWN),
+        Metric("system/gpu_free_bytes", "GPU memory free", "B", "GPU memory still to be had", UP),
         Metric("system/disk_free_bytes", "Disk free", "B", "Free space where checkpoints go", UP),
         Metric("system/buffer_bytes", "Replay bytes", "B", "Bytes of the replay buffer"),
     ]
@@ -301,7 +311,8 @@ def _rest() -> list[Metric]:
 
 
 CATALOG: dict[str, Metric] = {
-    metric.name: metric for metric in [*_episode(), *learner(), *gradients(), *_rest()]
+    metric.name: metric
+    for metric in [*_episode(), *learner(), *parameters(), *gradients(), *behaviour(), *_rest()]
 }
 ALIASES: dict[str, str] = {
     alias: metric.name for metric in CATALOG.values() for alias in metric.aliases

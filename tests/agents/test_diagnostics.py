@@ -125,3 +125,30 @@ def test_a_network_that_is_not_finite_is_told_as_the_actors() -> None:
     learner.target_actor.load_state_dict(agent().actor.state_dict())
     with pytest.raises(NonFinite, match="actor"):
         learner.update(batch())
+
+
+def test_units_that_never_fire_are_counted_as_dead() -> None:
+    still = {"policy_delay": 1, "actor_learning_rate": 1e-9, "critic_learning_rate": 1e-9}
+    sound, spoilt = agent(**still), agent(**still)
+    with torch.no_grad():
+        spoilt.critic.head.biases[0][:, 0, :] = -100  # the first of two layers, in both critics
+        for bias in spoilt.actor.head.biases[:-1]:
+            bias.fill_(-100)
+    for learner in (sound, spoilt):
+        learner.update(batch(size=64))
+    before, after = sound.diagnostics(), spoilt.diagnostics()
+    assert before["learner/critic_dead_units"] < 25
+    assert 50 <= after["learner/critic_dead_units"] < 100
+    assert (before["learner/actor_dead_units"] < 25, after["learner/actor_dead_units"]) == (
+        True,
+        100,
+    )
+
+
+def test_hidden_activations_are_those_of_the_forward_pass() -> None:
+    for normed in (False, True):
+        head = agent(head_layer_norm=normed).critic.head
+        inputs = torch.randn(4, 7)
+        *_, last = head.hidden(inputs)
+        expected = torch.baddbmm(head.biases[-1], last, head.weights[-1])
+        torch.testing.assert_close(head(inputs), expected)

@@ -1,6 +1,6 @@
 """What the last update left behind, turned into catalogued metrics only when somebody reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from worker.agents.gradients import GradientNorms
-from worker.replay.batch import Batch
+from worker.agents.networks import Actor, Critic, Heads
+from worker.agents.parameters import ParameterVector
+from worker.replay.batch import Batch, Observations
 
 STATISTICS = ("mean", "std", "min", "max")
 DIMENSIONS = ("steering", "throttle")
@@ -27,6 +29,7 @@ class CriticTrace:
     norms: GradientNorms
     features: torch.Tensor | None
     batch: Batch
+    critic: Critic
 
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
@@ -37,6 +40,9 @@ class CriticTrace:
         found += _statistics("learner/target_q", self.targets)
         found += _statistics("learner/reward", self.batch.rewards)
         found.append(("learner/done_ratio", self.batch.terminations.mean()))
+        state = self.critic.join(self.features, self.batch.observations)
+        inputs = torch.cat([state, self.batch.actions], 1)
+        found.append(("learner/critic_dead_units", _dead_percent(self.critic.head, inputs)))
         return found + _norms("critic", self.norms) + _feature_norm("critic", self.features)
 
     def evidence(self) -> dict[str, NDArray[Any]]:
@@ -59,6 +65,8 @@ class ActorTrace:
     actions: torch.Tensor
     norms: GradientNorms
     features: torch.Tensor | None
+    observations: Observations
+    actor: Actor
 
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
@@ -66,6 +74,8 @@ class ActorTrace:
         for name, column in zip(DIMENSIONS, self.actions.T, strict=False):
             found.append((f"actions/policy_{name}_mean", column.mean()))
             found.append((f"actions/policy_{name}_std", column.std(correction=0)))
+        inputs = self.actor.join(self.features, self.observations)
+        found.append(("learner/actor_dead_units", _dead_percent(self.actor.head, inputs)))
         return found + _norms("actor", self.norms) + _feature_norm("actor", self.features)
 
     def evidence(self) -> dict[str, NDArray[Any]]:
@@ -73,13 +83,25 @@ class ActorTrace:
         return {name: value.cpu().numpy() for name, value in tensors.items()}
 
 
-def read(*traces: CriticTrace | ActorTrace | None) -> dict[str, float]:
-    """All metrics of the traces there are, fetched from the device at once."""
+@torch.no_grad()
+def read(
+    traces: Sequence[CriticTrace | ActorTrace | None], vectors: Mapping[str, ParameterVector]
+) -> dict[str, float]:
+    """All metrics of the traces and parameters there are, fetched from the device at once."""
     named = [pair for trace in traces if trace is not None for pair in trace.metrics()]
     if not named:
         return {}
+    for network, vector in vectors.items():
+        named.append((f"learner/{network}_parameter_mean", vector.values.mean()))
+        named.append((f"learner/{network}_parameter_std", vector.values.std(correction=0)))
     values: Sequence[float] = torch.stack([value for _, value in named]).tolist()
     return {name: value for (name, _), value in zip(named, values, strict=True)}
+
+
+def _dead_percent(head: Heads, inputs: torch.Tensor) -> torch.Tensor:
+    """Share of hidden units that are 0 for the whole batch: they get no gradient."""
+    layers = [layer.amax(1) for layer in head.hidden(inputs)]
+    return 100 * torch.cat([(peak <= 0).flatten() for peak in layers]).float().mean()
 
 
 def _statistics(prefix: str, values: torch.Tensor) -> Named:

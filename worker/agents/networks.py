@@ -49,6 +49,16 @@ class Heads(nn.Module):
                 hidden = F.relu_(self._normalised(layer, hidden))
         return hidden
 
+    def hidden(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Activations of each hidden layer, [count, B, width]."""
+        found = []
+        hidden = inputs.expand(self.weights[0].shape[0], *inputs.shape)
+        for layer in range(len(self.weights) - 1):
+            hidden = torch.baddbmm(self.biases[layer], hidden, self.weights[layer])
+            hidden = F.relu(self._normalised(layer, hidden))
+            found.append(hidden)
+        return found
+
     def first(self, inputs: torch.Tensor) -> torch.Tensor:
         """The first MLP alone with its parameters held fixed: [B, in] to [B, out]."""
         hidden = inputs

@@ -107,7 +107,14 @@ class TD3:
         loss = errors.square().mean(1).sum()
         norms = self.critic_optimiser.step(loss)
         self._critic_trace = CriticTrace(
-            loss.detach(), q.detach(), targets, errors.detach(), norms, _detached(features), batch
+            loss.detach(),
+            q.detach(),
+            targets,
+            errors.detach(),
+            norms,
+            _detached(features),
+            batch,
+            self.critic,
         )
         if self._check_every_update:
             self._check("critic", self.critic_optimiser)
@@ -140,7 +147,13 @@ class TD3:
         loss = -q.mean()
         norms = self.actor_optimiser.step(loss)
         self._actor_trace = ActorTrace(
-            loss.detach(), q.detach(), actions.detach(), norms, _detached(features)
+            loss.detach(),
+            q.detach(),
+            actions.detach(),
+            norms,
+            _detached(features),
+            observations,
+            self.actor,
         )
         if self._check_every_update:
             self._check("actor", self.actor_optimiser)
@@ -157,7 +170,7 @@ class TD3:
             "learner/updates": float(self.updates),
             "learner/actor_learning_rate": self.actor_optimiser.learning_rate,
             "learner/critic_learning_rate": self.critic_optimiser.learning_rate,
-            **read(self._critic_trace, self._actor_trace),
+            **read((self._critic_trace, self._actor_trace), self._online()),
         }
 
     def _check(self, network: str, optimiser: Optimiser) -> None:
@@ -194,6 +207,10 @@ class TD3:
         self.actor_optimiser.load_state_dict(state["actor_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
         self._batch = self._critic_trace = self._actor_trace = None
+
+    def _online(self) -> dict[str, ParameterVector]:
+        vectors = self._vectors()
+        return {"actor": vectors["actor"], "critic": vectors["critic"]}
 
     def _vectors(self) -> dict[str, ParameterVector]:
         return {

@@ -131,6 +131,14 @@ class ReplayBuffer:
             starts,
         )
 
+    def survey(self, name: str, column: int, most: int) -> NDArray[np.float32]:
+        """One number of a field, of up to `most` transitions evenly spread over those held."""
+        order = np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64)
+        found: NDArray[np.float32] = self._arrays[name][
+            self._queue.starts(order) % self._queue.size, column
+        ]
+        return found
+
     def _frames(self, starts: NDArray[np.int64]) -> torch.Tensor:
         """[B, stack + 1, H, W]: the frames of s and the newest of s'."""
         size = self._queue.size
