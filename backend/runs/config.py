@@ -193,6 +193,12 @@ class RunConfig(BaseModel):
         "networks",
         "LayerNorm after every convolution and fc layer of NatureCNN; of the small encoder after its fc layer",
     )
+    shared_encoder: bool = _field(
+        False,
+        "networks",
+        "Actor and critic see through one encoder, trained by the critic alone; otherwise each has its own",
+        sb3=False,
+    )
     head_layer_norm: bool = _field(
         False, "networks", "LayerNorm after every hidden layer of the heads"
     )

@@ -25,14 +25,7 @@ def contradictions(config: "RunConfig") -> list[str]:
             f"batch_size ({config.batch_size}) exceeds learning_starts ({config.learning_starts}): "
             "the first update would have too few transitions; raise learning_starts or lower batch_size"
         )
-    if config.critic_input == "vector" and not config.uses_images:
-        found.append(
-            f"critic_input (vector) only differs from `same` with images: actor_input is {config.actor_input}"
-        )
-    if config.uses_images and not config.is_carla:
-        found.append(
-            f"actor_input ({config.actor_input}) needs the carla environment: {config.environment} has no camera"
-        )
+    found += _of_sight(config)
     if config.algorithm == "ddpg":
         for name, off in DDPG_TRICKS.items():
             if getattr(config, name) != off:
@@ -64,5 +57,23 @@ def _elsewhere(config: "RunConfig") -> list[str]:
         found.append(
             f"second_town ({config.second_town}) is the town trained in: name another, "
             "or put its routes into held_out_routes"
+        )
+    return found
+
+
+def _of_sight(config: "RunConfig") -> list[str]:
+    found = []
+    if config.critic_input == "vector" and not config.uses_images:
+        found.append(
+            f"critic_input (vector) only differs from `same` with images: actor_input is {config.actor_input}"
+        )
+    if config.shared_encoder and not (config.uses_images and config.critic_input == "same"):
+        found.append(
+            f"shared_encoder (true) needs a critic that sees the actor's pictures: actor_input is "
+            f"{config.actor_input}, critic_input {config.critic_input}"
+        )
+    if config.uses_images and not config.is_carla:
+        found.append(
+            f"actor_input ({config.actor_input}) needs the carla environment: {config.environment} has no camera"
         )
     return found

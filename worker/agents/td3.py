@@ -16,7 +16,7 @@ from worker.agents.diagnostics import ActorTrace, CriticTrace, read
 from worker.agents.encoders import prepare
 from worker.agents.errors import NonFinite
 from worker.agents.gradients import Optimiser
-from worker.agents.networks import Actor, Critic
+from worker.agents.networks import Actor, Body, Critic
 from worker.agents.parameters import Copy, ParameterVector, fresh
 from worker.agents.policy import Policy
 from worker.replay.batch import Batch, Observations
@@ -27,6 +27,8 @@ class TD3:
 
     Actor and critics own their encoders. The actor climbs Q1 of the critics' own features of the state,
     held fixed, so its encoder learns through the action alone and cannot paint features the critics like.
+    With `shared_encoder` the actor's is a copy of the critics', renewed at each update, and the actor's
+    loss does not reach it.
 
     `check_every_update` raises NonFinite at the update that caused it, at the price of waiting for the
     device; otherwise broken updates are skipped on the device and `diagnostics()` raises. Weights stay
@@ -51,6 +53,8 @@ class TD3:
         seeded = torch.Generator().manual_seed(config.seed)
         self.actor = Actor(config, observation_space, self.action_dim, seeded).to(self.device)
         self.critic = Critic(config, observation_space, self.action_dim, seeded).to(self.device)
+        if config.shared_encoder:
+            _encoder_of(self.actor).load_state_dict(_encoder_of(self.critic).state_dict())
         self.target_actor = _frozen_copy(self.actor)
         self.target_critic = _frozen_copy(self.critic)
         self.actor_optimiser = Optimiser(
@@ -116,6 +120,8 @@ class TD3:
             batch,
             self.critic,
         )
+        if self.config.shared_encoder:
+            self.actor_optimiser.vector.take(self.critic_optimiser.vector, "encoder")
         if self._check_every_update:
             self._check("critic", self.critic_optimiser)
 
@@ -138,10 +144,8 @@ class TD3:
         return targets
 
     def _update_actor(self, observations: Observations) -> None:
-        features = self.actor.encode(observations)
+        features, state = self._seen_by_both(observations)
         actions = self.actor.act(features, observations)
-        with torch.no_grad():
-            state = self.critic.join(self.critic.encode(observations), observations)
         q = self.critic.value1(state, actions)
         # the deterministic policy gradient of Algorithm 1, with d Q1 / d theta through the action only
         loss = -q.mean()
@@ -157,6 +161,14 @@ class TD3:
         )
         if self._check_every_update:
             self._check("actor", self.actor_optimiser)
+
+    def _seen_by_both(self, observations: Observations) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """The actor's features of the state, and the critics' state, held fixed."""
+        with torch.no_grad():
+            theirs = self.critic.encode(observations)
+            state = self.critic.join(theirs, observations)
+        shared = self.config.shared_encoder
+        return theirs if shared else self.actor.encode(observations), state
 
     def diagnostics(self) -> dict[str, float]:
         """Catalogue names to values of the last update; the only place that waits for the device.
@@ -234,6 +246,11 @@ def resolve_device(name: str) -> str:
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _encoder_of(network: Body) -> nn.Module:
+    assert network.encoder is not None, "the configuration refuses to share what is not there"
+    return network.encoder
 
 
 def _frozen_copy(network: nn.Module) -> Any:
