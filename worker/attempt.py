@@ -29,6 +29,7 @@ from worker.environment.probes import probe_rewards
 from worker.journal import Journal
 from worker.preflight import check_machine
 from worker.progress import Progress
+from worker.rehearsal import rehearse
 from worker.replay import ReplayBuffer
 from worker.saving import Saver, replay_episode
 from worker.seeding import seed_generators
@@ -87,6 +88,7 @@ def opened(
     """The training, ready to run; on the way out what was logged is shipped, then the world is left.
 
     Raises:
+        RehearsalFailed: a phase of the run does not work here.
         InvalidConfig: the machine or the simulator lacks something the configuration names, or a probe
             refused it.
         CheckpointDamaged: the start's files do not match their hashes.
@@ -96,7 +98,6 @@ def opened(
     folder = settings.checkpoints_folder / f"run-{run_id:06d}"
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        seed_generators(config.seed)
         probes = _probe(assignment)
         env = make_environment(config, assignment.address)
         stack.callback(env.close)
@@ -104,6 +105,10 @@ def opened(
         assert isinstance(observations, spaces.Dict)
         assert isinstance(actions, spaces.Box)
         check_machine(config, observations, math.prod(actions.shape), folder)
+        rehearsed = {}
+        if assignment.checkpoint is None:
+            rehearsed = rehearse(config, env, folder).describe(config)
+        seed_generators(config.seed)
         agent = make_agent(config, observations, actions)
         replay = ReplayBuffer(
             config.buffer_size, observations, agent.action_dim, config.seed, folder
@@ -125,7 +130,9 @@ def opened(
         if not replayed:
             progress.episode = None
             journal.event(Level.INFO, "episode", "The episode under way begins anew: " + NOT_EXACT)
-        journal.observe({**surroundings(agent.device), **probes})
+        journal.observe({**surroundings(agent.device), **probes, **rehearsed})
+        if rehearsed:
+            journal.event(Level.INFO, "preflight", f"Pre-flight {rehearsed['preflight']}")
         vitals = Vitals(env, folder, agent.updates)
         snapshots = Snapshots(folder_of(settings.snapshots_folder, run_id), env)
         stack.callback(snapshots.close)

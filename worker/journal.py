@@ -97,7 +97,8 @@ class Journal:
         observed, run_id = self._observed, self._claim.run_id
 
         def record(session: Session, _now: float) -> None:
-            session.get_one(Run, run_id).observed = dict(observed)
+            run = session.get_one(Run, run_id)
+            run.observed = {**run.observed, **observed}  # what earlier attempts saw stays
 
         self._enter(record)
 

@@ -19,6 +19,7 @@ from worker.child import SIMULATOR_LOST
 from worker.commands import CommandListener
 from worker.environment import SimulatorLost
 from worker.environment.carla_env import DrivingEnv
+from worker.rehearsal import RehearsalFailed
 from worker.replay import ReplayTooLarge
 from worker.training import End, Outcome, Training
 
@@ -76,7 +77,7 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
                 end = training.run()
                 if end.outcome is not Outcome.FENCED:
                     database.insist(lambda s: attempts.mark_stopping(s, run_id, token, time.time()))
-        except (InvalidConfig, CheckpointDamaged, ReplayTooLarge) as error:
+        except (InvalidConfig, CheckpointDamaged, RehearsalFailed, ReplayTooLarge) as error:
             reason = str(error)
             database.insist(lambda s: attempts.fail(s, run_id, token, reason, time.time()))
             return STOPPED

@@ -14,6 +14,9 @@ from worker.environment.observation import Action, Observation
 class GymnasiumEnv(gymnasium.Env[Observation, Action]):
     """Observations are flattened into `vector`; the episode's sums come in `info["episode"]`.
 
+    Attributes:
+        max_episode_steps: decisions after which an episode is truncated; None: never.
+
     Raises:
         InvalidConfig: the ID is not registered, or its spaces are not boxes.
     """
@@ -28,6 +31,7 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
         if not isinstance(inner.observation_space, spaces.Box):
             raise _refused(name, f"its observations are {inner.observation_space}, not a Box")
         self._env: gymnasium.Env[Any, Any] = RescaleAction(inner, np.float32(-1), np.float32(1))
+        self.max_episode_steps = inner.spec.max_episode_steps if inner.spec else None
         seen = inner.observation_space
         flat = spaces.Box(seen.low.ravel(), seen.high.ravel(), dtype=np.float32)
         self.observation_space = spaces.Dict({"vector": flat})
