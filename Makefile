@@ -49,13 +49,15 @@ bench: setup
 	test -x .venv-mlflow/bin/mlflow || { $(PYTHON) -m venv .venv-mlflow \
 	  && .venv-mlflow/bin/pip install --quiet --disable-pip-version-check mlflow==3.17.2; }
 	$(BIN)/python -m benchmarks.learner
+	$(BIN)/python -m benchmarks.learning
 	$(BIN)/python -m benchmarks.metrics --mlflow-python .venv-mlflow/bin/python
 	$(BIN)/python -m benchmarks.simulator
 	$(BIN)/python -m benchmarks.responsiveness
 
 learn: setup
-	$(BIN)/python -m benchmarks.learning_to_drive --preset quickstart --seeds 0,1,2
-	$(BIN)/python -m benchmarks.learning_to_drive --preset vision-small --seeds 0,1,2 --steps 20000
+	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks.learning_to_drive
+	$(BIN)/python -m benchmarks.driving_report
 
 # Pictures of every page for the README and the docs, made from the running product.
 screenshots: setup browser
