@@ -31,6 +31,9 @@ def verdict(
     typer.echo(f"{judged['verdict'].upper()} at step {judged['step']:,}: {judged['sentence']}")
     for rule in judged["rules"]:
         typer.echo(f"  {rule['state']:<9} {rule['name']:<28} {rule['reason']}")
+    for gate in judged["gates"]:
+        told = "; ".join(check["reason"] for check in gate["checks"])
+        typer.echo(f"  gate at {gate['at']:,}: {gate['outcome']}{': ' if told else ''}{told}")
 
 
 @app.command()

@@ -98,7 +98,8 @@ def refresh(session: Session, run_id: int, steps: StepGates) -> None:
 def other_series(
     session: Session, run_id: int | None, metrics: Collection[str]
 ) -> dict[str, Columns] | None:
-    if run_id is None:
+    """What gates may look at of a run; None where there is no such run any more."""
+    if run_id is None or session.get(Run, run_id) is None:
         return None
     present = set(list_metrics(session, run_id)) & set(metrics)
     return {metric: read_points(session, run_id, metric) for metric in present}

@@ -192,6 +192,18 @@ def test_another_run_is_compared_with(database: Database) -> None:
         edit_gates(session, run_id, [], "", 3.0, run_id)
 
 
+def test_a_run_to_compare_with_that_was_deleted_leaves_the_decision_to_a_person(
+    database: Database,
+) -> None:
+    baseline, _ = stored(database, 120, 50)
+    run_id, _ = stored(database, 120, 60)
+    check = {"measure": "return_against_other", "low": 10}
+    with database.write() as session:
+        edit_gates(session, run_id, [{"at": 100, "checks": [check]}], "", 3.0, baseline)
+        session.delete(get_run(session, baseline))
+    assert pass_gates(database, run_id, 120) == [Outcome.CONDITIONAL]
+
+
 def test_a_person_accepts_what_a_gate_left_open_and_only_that(database: Database) -> None:
     run_id, _ = stored(database, 120, 20)
     with database.write() as session, pytest.raises(IllegalTransition, match="says pending"):
