@@ -1,7 +1,7 @@
 """`make screenshots`: every page in both themes and three widths, from a scripted worker's runs.
 
 All of them go to build/screenshots, to be looked at; those of the middle width, made small, to
-docs/screenshots. Arguments are names of pages: only these are taken then, and the docs left alone.
+docs/screenshots. Arguments are names of pages and widths: only these are taken then.
 """
 
 import shutil
@@ -47,10 +47,16 @@ PAGES = {
     "config": "/runs/3/config",
     "compare": "/compare?runs=1,2,3",
     "compare-seeds": "/compare?group=1",
+    "edit-gates": "/runs/2/gates/edit",
+    "ladders": "/ladders",
+    "new-ladder": "/ladders/new",
+    "import": "/runs/import",
+    "delete": "/runs/3/delete",
     "workers": "/workers",
     "settings": "/settings",
     "nothing": "/nowhere",
 }
+THEMES = ("light", "dark")
 SIZES = {320: 900, 1280: 900, 1920: 1080}
 SHOWN = 1280
 TALLEST = 2600
@@ -148,9 +154,10 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(600)
 
 
-def shoot(page: Page, name: str, theme: str) -> None:
+def shoot(page: Page, name: str, theme: str, widths: list[int]) -> None:
     """The page as high as it is, at every width."""
-    for width, height in SIZES.items():
+    for width in widths:
+        height = SIZES[width]
         page.set_viewport_size({"width": width, "height": height})
         settle(page)
         tall = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
@@ -170,12 +177,14 @@ def fill_in(page: Page, name: str) -> None:
         page.wait_for_selector("#start:has-text('runs')")
 
 
-def shoot_all(url: str, trainers: list[ScriptedTrainer], names: list[str]) -> None:
+def shoot_all(
+    url: str, trainers: list[ScriptedTrainer], names: list[str], widths: list[int]
+) -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     path = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        for theme in ("light", "dark"):
+        for theme in THEMES:
             page = browser.new_page(base_url=url, color_scheme=theme)  # type: ignore[arg-type]
             page.set_default_timeout(60_000)
             page.goto("/login" if "login" in names else f"/login?token={TOKEN}")
@@ -184,17 +193,17 @@ def shoot_all(url: str, trainers: list[ScriptedTrainer], names: list[str]) -> No
                     trainer.advance(20, time.time())
                 page.goto(PAGES[name])
                 fill_in(page, name)
-                shoot(page, name, theme)
+                shoot(page, name, theme, widths)
                 if name == "login":
                     page.goto(f"/login?token={TOKEN}")
             page.close()
         browser.close()
 
 
-def show() -> None:
+def show(names: list[str]) -> None:
     """The middle width into the docs, with few colours: a page has no more, and a clone stays small."""
     DOCS.mkdir(parents=True, exist_ok=True)
-    for path in TARGET.glob(f"*-{SHOWN}.png"):
+    for path in [TARGET / f"{name}-{theme}-{SHOWN}.png" for name in names for theme in THEMES]:
         with Image.open(path) as picture:
             top = picture.convert("RGB").crop((0, 0, SHOWN, min(picture.height, SIZES[SHOWN])))
         small = top.quantize(COLOURS, dither=Image.Dither.NONE)
@@ -202,17 +211,18 @@ def show() -> None:
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(PAGES)
+    widths = [int(word) for word in sys.argv[1:] if word.isdigit()] or list(SIZES)
+    names = [word for word in sys.argv[1:] if not word.isdigit()] or list(PAGES)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/pitwall.db")
         Base.metadata.create_all(database.engine)
         now = time.time()
         trainers = [*scripted_runs(database, now), *seeds(database, now)]
         with ServerProcess(Path(folder), database.url) as server:
-            shoot_all(server.url, trainers, names)
+            shoot_all(server.url, trainers, names, widths)
         database.close()
-    if not sys.argv[1:]:
-        show()
+    if SHOWN in widths:
+        show(names)
     return 0
 
 
