@@ -7,7 +7,7 @@ const charts = () => [...document.querySelectorAll("metric-chart")].filter((char
 form.hidden = false;
 filter.value = view.filter;
 smoothing.value = view.smoothing;
-overlays.checked = view.overlays;
+for (const tick of overlays) tick.checked = view.overlays.includes(tick.value);
 x.value = view.x;
 shown.textContent = view.smoothing.toFixed(2);
 
@@ -32,21 +32,36 @@ smoothing.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(() => view.set({ smoothing: smoothing.valueAsNumber }), 120);
 });
-overlays.addEventListener("change", () => view.set({ overlays: overlays.checked }));
+for (const tick of overlays) {
+  tick.addEventListener("change", () => view.set({ overlays: [...overlays].filter((one) => one.checked).map((one) => one.value) }));
+}
 for (const choice of x) choice.addEventListener("change", () => view.set({ x: x.value }));
 form.querySelector("[data-reset-zoom]").addEventListener("click", () => view.set({ zoom: null }));
-applyFilter();
 
-// Which groups are open is a habit of the person, not of the page.
+// Which groups are open is a habit of the person, not of the page. Groups may come later, with their first points.
 const key = "open-chart-groups";
 const saved = JSON.parse(localStorage.getItem(key) ?? "null");
 for (const group of document.querySelectorAll(".chart-group")) {
   if (saved) group.open = saved.includes(group.dataset.group);
-  group.addEventListener("toggle", () => {
-    const open = [...document.querySelectorAll(".chart-group[open]")].map(({ dataset }) => dataset.group);
-    localStorage.setItem(key, JSON.stringify(open));
-  });
 }
+document.addEventListener("toggle", (event) => {
+  if (!event.target.matches?.(".chart-group") || filter.value.trim()) return;
+  const open = [...document.querySelectorAll(".chart-group[open]")].map(({ dataset }) => dataset.group);
+  localStorage.setItem(key, JSON.stringify(open));
+}, true);
+applyFilter();
+
+// The chart in hand is part of the address: a link leads to it.
+const named = view.chart && document.getElementById(`chart-${view.chart}`);
+if (named) {
+  named.closest("details")?.setAttribute("open", "");
+  named.focus({ preventScroll: true });
+  named.scrollIntoView({ block: "center" });
+}
+document.addEventListener("focusin", (event) => {
+  const chart = event.target.closest?.("metric-chart");
+  if (chart) view.set({ chart: chart.getAttribute("chart") });
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;

@@ -4,10 +4,13 @@ import { put } from "./dom.js";
 
 const url = document.querySelector("[data-live]").dataset.live;
 const mark = document.getElementById("liveness");
-const LOST_AFTER = 3000;
+// A beat comes every second; three seconds without one, and what stands here is not now any more.
+const LOST_AFTER = 2700;
+const LOOK_EVERY = 250;
 let source = null;
 let lastId = null;
 let lastHeard = Date.now();
+let openedAt = Date.now();
 
 const clock = (moment) => new Date(moment).toLocaleTimeString([], { hour12: false });
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
@@ -42,6 +45,7 @@ const handlers = {
 };
 
 function open() {
+  openedAt = Date.now();
   // A new EventSource cannot send Last-Event-ID itself; the server reads it here as well.
   const address = new URL(url, location);
   if (lastId) address.searchParams.set("last", lastId);
@@ -59,16 +63,17 @@ function close() {
 
 document.addEventListener("visibilitychange", () => {
   close();
-  if (!document.hidden) { lastHeard = Date.now(); open(); }
+  // What was shown when the tab was left is old until the stream has spoken again.
+  if (!document.hidden) { show("connecting", "connecting"); open(); }
 });
 addEventListener("pagehide", close);
 addEventListener("pageshow", (event) => { if (event.persisted) open(); });
 
 setInterval(() => {
-  if (document.hidden || Date.now() - lastHeard < LOST_AFTER) return;
+  if (document.hidden || Date.now() - Math.max(lastHeard, openedAt) < LOST_AFTER) return;
   show("lost", `not live since ${clock(lastHeard)}`);
   // After an error answer EventSource gives up for good; begin again.
-  if (source?.readyState === EventSource.CLOSED) open();
-}, 1000);
+  if (source?.readyState === EventSource.CLOSED) { const since = openedAt; open(); openedAt = since; }
+}, LOOK_EVERY);
 
 if (!document.hidden) open();

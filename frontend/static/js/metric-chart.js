@@ -64,13 +64,15 @@ class MetricChart extends HTMLElement {
     on("tail", ({ detail }) => this.append(detail));
     on("reset", () => this.refresh());
     on("view", () => this.refresh());
+    on("overlays", () => this.mark());
     on("cursor", ({ detail }) => this.cursor(detail));
     on("theme", () => this.repaint());
     this.plot.addEventListener("pointermove", (event) => this.point(event));
     this.plot.addEventListener("pointerleave", () => tell("cursor", null));
     // Only what is on screen is fetched and drawn; the rest catches up when it is scrolled to.
-    this.#observer = new IntersectionObserver(([entry]) => {
-      this.#visible = entry.isIntersecting;
+    this.#observer = new IntersectionObserver((entries) => {
+      // A page that scrolls while it loads tells of several in one: the last is how it is.
+      this.#visible = entries.at(-1).isIntersecting;
       if (!this.#visible) return;
       this.fit();
       if (this.#stale) this.load();
@@ -134,9 +136,10 @@ class MetricChart extends HTMLElement {
       return;
     }
     for (const trace of data) { trace.x = unpack(trace.x); trace.y = unpack(trace.y); recolour(trace); }
-    this.marks = view.overlays ? (layout.meta?.marks ?? []) : [];
+    this.everyMark = layout.meta?.marks ?? [];
     // Words along the lines would hide the curve: the readout says them when the cursor is near.
-    layout.shapes = view.overlays ? (layout.shapes ?? []).map((shape) => ({ ...shape, label: undefined })) : [];
+    this.everyShape = (layout.shapes ?? []).map((shape) => ({ ...shape, label: undefined }));
+    layout.shapes = this.shapes();
     const [from, to] = view.zoom ?? [];
     Object.assign(layout, {
       margin: MARGIN, showlegend: false, hovermode: false, dragmode: "zoom", autosize: true, height: undefined, width: undefined, template: undefined, title: undefined,
@@ -156,6 +159,15 @@ class MetricChart extends HTMLElement {
     this.summarise();
     if (first) this.listen();
     this.dataset.drawn = String(Number(this.dataset.drawn ?? 0) + 1);
+  }
+
+  shapes() {
+    return this.everyShape.filter((shape) => view.shows(shape.name.replace("overlay:", "")));
+  }
+
+  // Marks come and go without a word to the server.
+  mark() {
+    if (this.plot.data) Plotly.relayout(this.plot, { shapes: this.shapes() });
   }
 
   listen() {
@@ -215,12 +227,14 @@ class MetricChart extends HTMLElement {
     const x = lines[0].x[nearest(lines[0].x, at)];
     const where = isTime() ? new Date(milliseconds(x)).toISOString().slice(11, 19) : `${view.x} ${whole.format(x)}`;
     const values = lines.map((trace) => number.format(trace.y[nearest(trace.x, at)]));
-    const mark = this.marks.find((one) => Math.abs(one.x - at) < (axis.to - axis.from) * (4 / axis.width));
+    const mark = this.everyMark.find((one) => view.shows(one.kind) && Math.abs(one.x - at) < (axis.to - axis.from) * (4 / axis.width));
     this.readout.textContent = `${where}  ${mark ? mark.label : values.join("  ")}`;
   }
 
   // New points are kept until the next frame the chart is on screen, then appended all at once.
   append(tails) {
+    // One that is to be loaded anew anyway, when it is looked at, keeps nothing meanwhile.
+    if (this.#stale) { this.#waiting = {}; return; }
     const metrics = new Set((this.plot.data ?? []).map((trace) => trace.meta?.metric));
     for (const metric of metrics) {
       if (tails[metric]) this.#waiting[metric] = joined(this.#waiting[metric], tails[metric]);
