@@ -10,6 +10,7 @@ from typing import NoReturn
 import torch
 from sqlalchemy.orm import Session
 
+from backend.checkpoints.service import newest_whole
 from backend.database import Database
 from backend.errors import CheckpointDamaged, FencedOff, InvalidConfig
 from backend.runs import attempts
@@ -79,6 +80,8 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
                     database.insist(lambda s: attempts.mark_stopping(s, run_id, token, time.time()))
         except (InvalidConfig, CheckpointDamaged, RehearsalFailed, ReplayTooLarge) as error:
             reason = str(error)
+            if isinstance(error, CheckpointDamaged):
+                reason = f"{reason}. {offer(database, run_id)}"
             database.insist(lambda s: attempts.fail(s, run_id, token, reason, time.time()))
             return STOPPED
     return settle(database, run_id, token, end)
@@ -101,6 +104,15 @@ def leave_lost(training: Training, error: SimulatorLost) -> NoReturn:
     finally:
         log.error("%s", error)
         leave(SIMULATOR_LOST)
+
+
+def offer(database: Database, run_id: int) -> str:
+    """What to do about a damaged checkpoint: the newest one that is whole, by number."""
+    with database.read() as session:
+        whole = newest_whole(session, run_id)
+    if whole is None:
+        return "No other checkpoint of this run is whole: start it anew"
+    return f"Checkpoint {whole.id} at step {whole.step:,} is whole: roll back to it"
 
 
 def settle(database: Database, run_id: int, token: str, end: End) -> int:

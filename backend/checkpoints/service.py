@@ -6,9 +6,10 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from backend.checkpoints.files import verify_checkpoint
 from backend.checkpoints.kinds import CheckpointKind
 from backend.checkpoints.models import Checkpoint
-from backend.errors import NotFound
+from backend.errors import CheckpointDamaged, NotFound
 
 
 def list_checkpoints(
@@ -43,6 +44,17 @@ def get_checkpoint(session: Session, run_id: int, checkpoint_id: int) -> Checkpo
             f"choose one of {_choices(session, run_id)}"
         )
     return found
+
+
+def newest_whole(session: Session, run_id: int) -> Checkpoint | None:
+    """The newest checkpoint whose files all match their hashes; reads them, which takes seconds a gigabyte."""
+    for checkpoint in list_checkpoints(session, run_id):
+        try:
+            verify_checkpoint(Path(checkpoint.path))
+        except CheckpointDamaged:
+            continue
+        return checkpoint
+    return None
 
 
 def _choices(session: Session, run_id: int) -> str:

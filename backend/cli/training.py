@@ -105,6 +105,18 @@ def evaluate(
 
 
 @app.command()
+def export_policy(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint's folder")],
+    file: Annotated[Path, typer.Argument(help="TorchScript file to write")],
+) -> None:
+    """Write a checkpoint's policy for a car: TorchScript, loaded by C++ or Python without Pitwall."""
+    from worker.policies import export_policy
+
+    names = export_policy(checkpoint, file)
+    typer.echo(f"{file}: takes {', '.join(names)}, each with a batch dimension of 1; gives actions")
+
+
+@app.command()
 def doctor(
     carla: Annotated[str, typer.Option(help="CARLA server as HOST:PORT")],
     as_json: Json = False,

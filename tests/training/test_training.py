@@ -16,6 +16,7 @@ from sqlalchemy import select
 from backend.checkpoints.files import CheckpointFiles, verify_checkpoint
 from backend.checkpoints.kinds import CheckpointKind
 from backend.checkpoints.service import list_checkpoints
+from backend.errors import CheckpointDamaged
 from backend.metrics.store import list_metrics, read_points
 from backend.runs.events import list_events
 from backend.runs.models import Segment
@@ -24,7 +25,7 @@ from backend.runs.states import RunState
 from tests.training.conftest import Lab, MakeLab
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Request, RequestKind
-from worker.train import settle
+from worker.train import offer, settle
 from worker.training import End, Outcome, Training
 
 HALT = Request(RequestKind.HALT, "asked by a test")
@@ -266,6 +267,22 @@ def test_a_disk_that_fills_up_in_a_checkpoint_costs_that_one_alone(make_lab: Mak
     assert all(verify_checkpoint(Path(c.path)).sha256 == c.sha256 for c in found)
     assert len(alerts) == 1
     assert "step-000000130-interval could not be written: File too large" in alerts[0]
+
+
+def test_of_a_damaged_checkpoint_the_one_before_is_offered(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    lab.run(at_300=HALT)
+    with lab.database.write() as session:
+        damaged, before = list_checkpoints(session, lab.run_id)
+        request_resume(session, lab.run_id, time.time())
+    file = Path(damaged.path) / "state.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CheckpointDamaged, match="does not match its hash"), lab.attempt():
+        pass
+    offered = f"Checkpoint {before.id} at step 250 is whole: roll back to it"
+    assert offer(lab.database, lab.run_id) == offered
+    (Path(before.path) / "manifest.json").unlink()
+    assert "start it anew" in offer(lab.database, lab.run_id)
 
 
 def test_training_goes_on_while_a_checkpoint_is_written_and_it_is_of_the_moment_asked_for(
