@@ -132,7 +132,11 @@ def opened(
             journal.event(Level.INFO, "episode", "The episode under way begins anew: " + NOT_EXACT)
         journal.observe({**surroundings(agent.device), **probes, **rehearsed})
         if rehearsed:
-            journal.event(Level.INFO, "preflight", f"Pre-flight {rehearsed['preflight']}")
+            journal.event(
+                Level.INFO,
+                "preflight",
+                f"Pre-flight {rehearsed['preflight']}. Expected: {rehearsed['expected_time']}",
+            )
         vitals = Vitals(env, folder, agent.updates)
         snapshots = Snapshots(folder_of(settings.snapshots_folder, run_id), env)
         stack.callback(snapshots.close)

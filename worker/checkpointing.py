@@ -120,17 +120,6 @@ def write_checkpoint(capture: Capture) -> CheckpointFiles:
     return CheckpointFiles(path, total, sha256)
 
 
-def save_checkpoint(
-    folder: Path, state: TrainerState, replay: ReplayBuffer, info: CheckpointInfo
-) -> CheckpointFiles:
-    """Capture and write in one go.
-
-    Raises:
-        CheckpointError: the disk is full or fails; earlier checkpoints are whole.
-    """
-    return write_checkpoint(capture_checkpoint(folder, state, replay, info))
-
-
 def load_checkpoint(path: Path, replay: ReplayBuffer | None = None) -> TrainerState:
     """The state saved at `path`; the buffer's contents go straight into `replay` if one is given.
 

@@ -55,6 +55,7 @@ class Saver:
         self._replay = replay
         self._exploration = exploration
         self._memory = KeptMemory()
+        agent.state_dict(self._memory.tensor)  # its pages now, not in the first checkpoint's pause
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[None] | None = None
 
