@@ -284,7 +284,14 @@ def main() -> None:
 
 
 def report(results: list[dict[str, Any]], docs: bool) -> None:
-    comparisons = [compare(task, results) for task in TASKS]
+    trained = {(case["task"], case["learner"]) for case in results}
+    comparisons = [
+        compare(task, results)
+        for task in TASKS
+        if all((task, learner) in trained for learner in LEARNERS)
+    ]
+    if not comparisons:
+        raise SystemExit("no task has been trained by both learners yet")
     print(table(comparisons))
     if docs:
         draw_curves(results)
