@@ -55,6 +55,11 @@ bench: setup
 	$(BIN)/python -m benchmarks.pages --mlflow-python .venv-mlflow/bin/python
 	$(BIN)/python -m benchmarks.responsiveness
 
+# Eight runs recorded into one SQLite file while five people look at them; MINUTES=10 for the whole of it.
+.PHONY: load
+load: setup
+	$(BIN)/python -m benchmarks.load --minutes $(or $(MINUTES),0.5)
+
 learn: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks.learning_to_drive

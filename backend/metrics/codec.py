@@ -21,7 +21,7 @@ SCALES = {MILLISECOND: 1e3, MICROSECOND: 1e6}
 HEAD = struct.Struct("<BBI")
 COLUMN = struct.Struct("<BBqI")
 STORED = struct.Struct("<BHH")
-SHORTEST_NOISE, LONGEST_STORED = 256, 65535
+SAMPLE, LONGEST_STORED = 256, 65535
 NOISE = 1.2
 EXACT = 2**53
 KINDS = tuple(np.dtype(kind) for kind in ("u1", "u2", "u4", "i8", "f4", "f8"))
@@ -157,8 +157,9 @@ def _deflated(bodies: Sequence[NDArray[Any]]) -> Iterator[bytes]:
     # Matching strings would cost time and gain nothing: what repeats here are single bytes.
     deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
     for body in bodies:
+        floats = body.dtype.kind == "f"
         for plane in body.view(np.uint8).reshape(-1, body.itemsize).T:
-            if _is_noise(plane):
+            if floats and _is_noise(plane):
                 # A stored block (RFC 1951, 3.2.4): to write it and to read it is to copy it.
                 yield STORED.pack(0, len(plane), len(plane) ^ 0xFFFF) + plane.tobytes()
             elif len(plane):
@@ -169,12 +170,11 @@ def _deflated(bodies: Sequence[NDArray[Any]]) -> Iterator[bytes]:
 
 
 def _is_noise(plane: NDArray[np.uint8]) -> bool:
-    """Whether two bytes of the plane are hardly ever equal: then no code makes it shorter."""
-    size = len(plane)
-    if not SHORTEST_NOISE <= size <= LONGEST_STORED:
+    """Whether two bytes of the plane are hardly ever equal, by a sample: then no code makes it shorter."""
+    if not SAMPLE <= len(plane) <= LONGEST_STORED:
         return False
-    counts = np.bincount(plane, minlength=256)
-    return bool(counts @ counts < NOISE * (size + size * size / 256))
+    counts = np.bincount(plane[:: len(plane) // SAMPLE][:SAMPLE], minlength=256)
+    return bool(counts @ counts < NOISE * (SAMPLE + SAMPLE * SAMPLE / 256))
 
 
 def _unshuffled(planes: NDArray[np.uint8], kind: np.dtype[Any]) -> NDArray[Any]:

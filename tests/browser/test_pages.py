@@ -2,10 +2,14 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from backend.database import Database
 from backend.runs.config import parse_config
@@ -21,6 +25,7 @@ pytestmark = pytest.mark.browser
 PAGES = (
     "/",
     "/runs/new",
+    "/runs/import",
     "/runs/1",
     "/runs/1/gates",
     "/runs/1/checkpoints",
@@ -269,3 +274,62 @@ def test_the_second_of_two_people_is_told_why_not(page: Page, stored: Database) 
     assert answer == f"run {run.id} is cancelled, it cannot halt now: possible is nothing"
     expect(other.locator("#run-head")).to_contain_text("cancelled")
     expect(other.get_by_role("button", name=re.compile("^Halt"))).to_have_count(0)
+
+
+def test_a_chart_shows_its_numbers_and_hands_them_out(page: Page) -> None:
+    page.goto("/runs/2?smoothing=0.9")
+    chart = page.locator("#chart-return")
+    expect(chart).to_have_attribute("data-drawn", re.compile(r"\d"), timeout=60_000)
+    expect(chart.locator(".legend")).to_contain_text("EMA, τ =")
+    menu = chart.locator(".chart-menu")
+    menu.locator("summary").click()
+    menu.get_by_text("Table", exact=True).click()
+    assert chart.locator(".chart-table tbody tr").count() > 50
+    expect(chart.locator(".plot")).to_be_hidden()
+    for item, ending in (
+        ("CSV, as drawn", "csv"),
+        ("CSV, every point", "csv"),
+        ("SVG", "svg"),
+        ("PNG", "png"),
+    ):
+        menu.locator("summary").click()
+        with page.expect_download(timeout=60_000) as download:
+            menu.get_by_text(item, exact=True).click()
+        assert download.value.suggested_filename.endswith(ending)
+        assert download.value.path().stat().st_size > 500
+        if menu.get_attribute("open") is not None:
+            menu.locator("summary").press("Escape")
+    menu.locator("summary").click()
+    menu.get_by_text("Log axis").click()
+    page.wait_for_function(
+        "document.querySelector('#chart-return .plot').layout.yaxis.type === 'log'"
+    )
+
+
+def test_charts_that_come_on_screen_together_come_in_one_request(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/runs/2")
+    page.wait_for_selector("metric-chart[data-drawn]", timeout=60_000)
+    charts = [url for url in asked if "/runs/2/charts" in url]
+    assert len(charts) == 1
+    assert charts[0].count("charts=") > 2
+
+
+def test_a_log_is_sent_with_progress_and_what_is_wrong_with_it_is_said(
+    page: Page, tmp_path: Path
+) -> None:
+    page.goto("/runs/import")
+    damaged = tmp_path / "events.out.tfevents.1"
+    damaged.write_bytes(b"no event file at all")
+    page.set_input_files("#files", damaged)
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator("#problem")).to_contain_text("nothing was imported", timeout=60_000)
+    writer = EventFileWriter(str(tmp_path / "good"))
+    summary = Summary(value=[Summary.Value(tag="train/critic_loss", simple_value=1.0)])
+    writer.add_event(Event(step=1, wall_time=1.7e9, summary=summary))
+    writer.close()
+    page.set_input_files("#files", next((tmp_path / "good").iterdir()))
+    page.get_by_role("button", name="Import").click()
+    page.wait_for_url(re.compile(r"/runs/\d+$"), timeout=60_000)
+    expect(page.locator("h1")).to_have_text("tensorboard")

@@ -1,5 +1,7 @@
 // <metric-chart src chart>: a Plotly figure made by the server, kept live.
 // All charts of a page share axis, zoom, smoothing and cursor through `view` and document events.
+import { addMenu } from "./chart-menu.js";
+import { figure } from "./figures.js";
 import { view } from "./view.js";
 
 const MARGIN = { l: 52, r: 8, t: 8, b: 26 };
@@ -53,6 +55,7 @@ class MetricChart extends HTMLElement {
   #timer = 0;
   #off = new AbortController();
   #observer = null;
+  #log = null;
 
   connectedCallback() {
     if (this.plot) return;
@@ -60,6 +63,7 @@ class MetricChart extends HTMLElement {
     this.readout = Object.assign(document.createElement("span"), { className: "readout" });
     this.querySelector("h3").append(this.readout);
     this.legend = this.plot.insertAdjacentElement("beforebegin", Object.assign(document.createElement("div"), { className: "legend" }));
+    this.menu = addMenu(this, () => this.look(), (log) => this.setLog(log));
     const on = (name, handler) => document.addEventListener(name, handler, { signal: this.#off.signal });
     on("tail", ({ detail }) => this.append(detail));
     on("reset", () => this.refresh());
@@ -93,23 +97,32 @@ class MetricChart extends HTMLElement {
   }
 
   async load() {
-    this.#pending?.abort();
-    this.#pending = new AbortController();
+    const pending = (this.#pending = {});
     this.#stale = false;
     this.#waiting = {};
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#loadedAt = performance.now();
-    const address = new URL(this.getAttribute("src"), location);
-    for (const [name, value] of view.query(Math.max(200, Math.round(this.plot.clientWidth)))) address.searchParams.set(name, value);
     try {
-      const response = await fetch(address, { signal: this.#pending.signal });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.detail);
-      await this.draw(answer);
+      const answer = await figure(this.getAttribute("src"), view.query(Math.max(200, Math.round(this.plot.clientWidth))));
+      // The view may have changed meanwhile: then another answer is on its way.
+      if (this.#pending === pending) await this.draw(answer);
     } catch (error) {
-      if (error.name !== "AbortError") this.say(`No chart: ${error.message}`);
+      if (this.#pending === pending) this.say(`No chart: ${error.message}`);
     }
+  }
+
+  // What the menu has to know of the chart as it is drawn.
+  look() {
+    const run = /^\/api\/v1\/runs\/\d+/.exec(this.getAttribute("src"))?.[0];
+    const metrics = new Set((this.plot.data ?? []).map((trace) => trace.meta?.metric).filter(Boolean));
+    const query = new URLSearchParams([...metrics].map((metric) => ["metric", metric]));
+    return { axis: view.x, estimator: this.estimator, time: isTime(), log: this.plot.layout?.yaxis.type === "log", raw: run && metrics.size ? `${run}/points.csv?${query}` : null };
+  }
+
+  setLog(log) {
+    this.#log = log;
+    Plotly.relayout(this.plot, { "yaxis.type": log ? "log" : "linear", "yaxis.autorange": true });
   }
 
   say(text) {
@@ -145,7 +158,7 @@ class MetricChart extends HTMLElement {
       margin: MARGIN, showlegend: false, hovermode: false, dragmode: "zoom", autosize: true, height: undefined, width: undefined, template: undefined, title: undefined,
       font: { family: getComputedStyle(this).fontFamily, size: 11 },
       xaxis: { ...layout.xaxis, title: undefined, ...(view.zoom ? { range: [plotted(from), plotted(to)], autorange: false } : { autorange: true, range: undefined }) },
-      yaxis: { ...layout.yaxis, fixedrange: true, ticklabelposition: undefined },
+      yaxis: { ...layout.yaxis, fixedrange: true, ticklabelposition: undefined, ...(this.#log === null ? {} : { type: this.#log ? "log" : "linear" }) },
     });
     for (const [path, value] of Object.entries(this.colours())) {
       const parts = path.split(".");
@@ -157,6 +170,7 @@ class MetricChart extends HTMLElement {
     await Plotly.react(this.plot, data, layout, { displayModeBar: false, showTips: false, doubleClick: false });
     this.drawLegend();
     this.summarise();
+    this.menu();
     if (first) this.listen();
     this.dataset.drawn = String(Number(this.dataset.drawn ?? 0) + 1);
   }
@@ -195,6 +209,13 @@ class MetricChart extends HTMLElement {
       entry.append(trace.name);
       return entry;
     }));
+    if (this.estimator) this.legend.append(Object.assign(document.createElement("span"), { className: "estimator", textContent: this.estimator, title: "Exponential moving average over the faint values; after one time constant it has followed 63 % of a jump" }));
+  }
+
+  // How the strong lines were made of the faint ones, in words.
+  get estimator() {
+    const tau = Math.max(0, ...(this.plot.data ?? []).map((trace) => trace.meta?.tau ?? 0));
+    return tau ? `EMA, τ = ${number.format(tau)} ${{ step: "steps", episode: "episodes", time: "s" }[view.x]}` : "";
   }
 
   // What a chart says without being seen: the last value of each line.
