@@ -14,6 +14,7 @@ from backend.checkpoints.models import Checkpoint
 from backend.gates.models import Flip
 from backend.metrics.catalog import CATALOG
 from backend.metrics.columns import Axis, Columns
+from backend.metrics.metric import Better
 from backend.metrics.reader import latest, read_points
 from backend.runs.models import Run, Segment
 
@@ -56,10 +57,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Reference:
-    """A level to compare with."""
+    """A level to compare with; `below`: its words stand under the line, which is often the chart's top."""
 
     y: float
     label: str
+    below: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,8 @@ def baseline_line(baseline: dict[str, float], metrics: Sequence[str]) -> list[Re
     for metric in metrics:
         name = BASELINE_OF.get(metric, "")
         if name in baseline:
-            return [Reference(baseline[name], DRIVER + _interval(baseline, name))]
+            below = CATALOG[name].better is not Better.LOWER
+            return [Reference(baseline[name], DRIVER + _interval(baseline, name), below)]
     return []
 
 
@@ -249,7 +252,12 @@ def _level(reference: Reference) -> Shape:
         "y0": reference.y,
         "y1": reference.y,
         "line": {"width": 1, "color": COLOURS["reference"], "dash": "dash"},
-        "label": {"text": reference.label, "font": {"size": 9}, "textposition": "start"},
+        "label": {
+            "text": reference.label,
+            "font": {"size": 9},
+            "textposition": "start",
+            "yanchor": "top" if reference.below else "bottom",
+        },
     }
 
 

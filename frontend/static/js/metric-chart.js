@@ -150,8 +150,7 @@ class MetricChart extends HTMLElement {
     }
     for (const trace of data) { trace.x = unpack(trace.x); trace.y = unpack(trace.y); recolour(trace); }
     this.everyMark = layout.meta?.marks ?? [];
-    // Words along the lines would hide the curve: the readout says them when the cursor is near.
-    this.everyShape = (layout.shapes ?? []).map((shape) => ({ ...shape, label: undefined }));
+    this.everyShape = (layout.shapes ?? []).map(withLabel);
     layout.shapes = this.shapes();
     const [from, to] = view.zoom ?? [];
     Object.assign(layout, {
@@ -342,3 +341,8 @@ function recolour(trace) {
 }
 
 customElements.define("metric-chart", MetricChart);
+
+/** What a vertical line means is read below it by pointing at it; a level has nothing to point at. */
+function withLabel(shape) {
+  return { ...shape, label: shape.name === "overlay:reference" ? shape.label : undefined };
+}
