@@ -146,5 +146,5 @@ def _decide_finished(stage: Stage, run: Standing, halted: Sequence[Answer]) -> D
     if judged and run.verdict != "go":
         asked.append(run.sentence)
     if asked:
-        return Decision(Move.ASK, " And: ".join(asked))
+        return Decision(Move.ASK, ". ".join(reason.rstrip(".") for reason in asked) + ".")
     return Decision(Move.PASS, run.sentence if judged else _unjudged(run))

@@ -81,7 +81,7 @@ def message_of(session: Session, event: Event, public_url: str) -> Message:
     return Message(
         kind=event.kind,
         level=event.level,
-        title=f"{name}: {title}",
+        title=title if event.kind == "ladder" else f"{name}: {title}",  # a ladder names itself
         text=event.message,
         run_id=event.run_id,
         run=name,
