@@ -64,7 +64,7 @@ def read_assignment(database: Database, run_id: int, token: str) -> Assignment:
         run = get_run(session, run_id)
         if run.token != token or run.segment_id is None:
             raise FencedOff(f"this attempt does not own run {run_id} any more")
-        config = RunConfig.model_validate(run.config)
+        config = RunConfig.model_validate(run.config).slowed(run.learning_rate_factor)
         simulator = fleet.leased(session, run_id, token)
         segment = session.get_one(Segment, run.segment_id)
         start = session.get(Checkpoint, segment.checkpoint_id or 0)

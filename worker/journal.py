@@ -158,6 +158,11 @@ class Journal:
         """Whether everything said so far is committed, at most `timeout` seconds later."""
         return self._recorder.flush(timeout=timeout)
 
+    def conclude(self, timeout: float) -> None:
+        """Nothing more is logged: judge the last step too, so that what it shows is heard and stored."""
+        self._ended = True
+        self.flush(timeout)
+
     def close(self, timeout: float) -> bool:
         """Judge and ship what is left; whether it all reached the database."""
         self._ended = True

@@ -216,7 +216,10 @@ class Training:
         self.journal.reached(self.progress, self.agent.updates, self.vitals.rate)
         if step % DIAGNOSTICS_EVERY == 0:
             self._sample()
-        if step % self.config.checkpoint_interval == 0 and step < self.config.total_steps:
+        due = step % self.config.checkpoint_interval == 0
+        # Rules that take the run back need a way back to before the first update.
+        due = due or (bool(self.config.rollback_on) and step + 1 == self.config.learning_starts)
+        if due and step < self.config.total_steps:
             self._save_beside(CheckpointKind.INTERVAL)
 
     def _sample(self) -> None:
@@ -303,11 +306,15 @@ class Training:
         self.saver.begin(kind, self.progress, written)
 
     def _diverged(self, error: NonFinite) -> End:
-        """Halt with the evidence saved; the weights are still those before the update."""
+        """Stop as the rules ask, with the evidence saved; the weights are those before the update."""
         name = f"non-finite-{self.progress.step:09d}.safetensors"
         path = self.saver.save_evidence(name, error.evidence)
         self.journal.log({f"learner/{error.network}_loss": math.nan}, *self._clock)
         self.journal.event(Level.CRITICAL, "non-finite", f"{error} Evidence: {path}")
+        # Judged before the checkpoint is entered: it must not count as one from before the trouble.
+        self.journal.conclude(ANSWER_PATIENCE)
+        if end := self._heed(self.journal.demands()):
+            return End(end.outcome, f"{end.reason} {error}")
         self._save(CheckpointKind.ALERT)
         return End(Outcome.HALTED, str(error))
 

@@ -9,17 +9,20 @@ from backend.errors import InvalidConfig, NotFound
 from backend.gates.facts import facts_of_config
 from backend.gates.presets import load_preset
 from backend.rules.rule import RunFacts
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import DIVERGENCE, RunConfig, parse_config
 from backend.runs.matrix import Cell, expand, in_variant
 
 
 def check_rules(session: Session, config: RunConfig) -> None:
-    """A preset nobody saved, or a halt on a rule it lacks, would never act: refuse both.
+    """A preset nobody saved, or a halt or rollback on a rule it lacks, would never act: refuse them.
 
     Raises:
         InvalidConfig: with the field at fault.
     """
-    check_choice(session, config.rules, config.halt_on, facts_of_config(config))
+    facts = facts_of_config(config)
+    check_choice(session, config.rules, config.halt_on, facts)
+    chosen = [name for name in config.rollback_on if name not in DIVERGENCE]
+    check_choice(session, config.rules, chosen, facts, "rollback_on")
 
 
 def admit_matrix(
@@ -44,7 +47,9 @@ def admit_matrix(
     return cells
 
 
-def check_choice(session: Session, name: str, halt_on: Sequence[str], facts: RunFacts) -> None:
+def check_choice(
+    session: Session, name: str, chosen: Sequence[str], facts: RunFacts, field: str = "halt_on"
+) -> None:
     """The same for a run of any kind.
 
     Raises:
@@ -56,10 +61,7 @@ def check_choice(session: Session, name: str, halt_on: Sequence[str], facts: Run
         raise InvalidConfig({"rules": str(error)}) from None
     _, rules = preset.rules(facts)
     known = [rule.name for rule in rules]
-    if unknown := [name for name in halt_on if name not in known]:
+    if unknown := [name for name in chosen if name not in known]:
         raise InvalidConfig(
-            {
-                "halt_on": f"'{unknown[0]}' is no rule of {preset.name}: "
-                f"choose from {', '.join(known)}"
-            }
+            {field: f"'{unknown[0]}' is no rule of {preset.name}: choose from {', '.join(known)}"}
         )

@@ -1,6 +1,6 @@
 """The rules of one run at work: points in, a judgement out, at every flush of the recorder."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -58,19 +58,24 @@ class GateEngine:
         self,
         facts: RunFacts,
         preset: RulePreset = PRESETS["behavioural"],
-        halt_on: Sequence[str] = (),
+        halt_on: Collection[str] = (),
+        rollback_on: Collection[str] = (),
         gates: StepGates | None = None,
     ) -> None:
         self.judge = Judge(preset, facts)
         self.gates = gates or StepGates(())
-        self._halt_on = frozenset(halt_on)
+        self._override = {
+            **dict.fromkeys(rollback_on, RuleAction.ROLLBACK),
+            **dict.fromkeys(halt_on, RuleAction.HALT),
+        }
         self._timeline = Timeline(preset.watched)
         self._rules: dict[str, Rule] = {rule.name: rule for rule in self.judge.rules}
 
     @classmethod
     def for_config(cls, config: RunConfig, preset: RulePreset | None = None) -> Self:
         """The engine a config asks for; `preset` where it names a saved one."""
-        return cls(facts_of_config(config), preset or PRESETS[config.rules], config.halt_on)
+        rules = preset or PRESETS[config.rules]
+        return cls(facts_of_config(config), rules, config.halt_on, config.rollback_on)
 
     def warm_up(self, points: Iterable[Point]) -> None:
         """Judge stored points in silence: no flips to record again, no actions to ask again."""
@@ -118,8 +123,7 @@ class GateEngine:
 
     def _with_action(self, result: RuleResult) -> RuleResult:
         """What the rule would really do on this run."""
-        halts = result.name in self._halt_on
-        return replace(result, action=RuleAction.HALT) if halts else result
+        return replace(result, action=self._override.get(result.name, result.action))
 
     def _advance(self, before: int | None) -> Iterator[Flip]:
         for moment in self._timeline.take(before):
@@ -138,8 +142,8 @@ class GateEngine:
             rule = self._rules.get(flip.rule)
             if rule is None or not RuleState(flip.after).alerts:
                 continue
-            if flip.after == RuleState.CRITICAL and rule.name in self._halt_on:
-                yield Request(RuleAction.HALT, rule.name, flip.reason)
+            if flip.after == RuleState.CRITICAL and rule.name in self._override:
+                yield Request(self._override[rule.name], rule.name, flip.reason)
             elif flip.after in (rule.acts_on, RuleState.CRITICAL):
                 yield Request(rule.action, rule.name, flip.reason)
 

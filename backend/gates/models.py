@@ -51,7 +51,10 @@ class Flip(Base):
 
 
 class Acceptance(Base):
-    """A person's word that a condition may stand, with the evidence of that moment; append-only."""
+    """A person's word on an alerting rule, with the evidence of that moment; append-only.
+
+    `kind` is accepted (a condition may stand) or acknowledged (seen, whatever it says).
+    """
 
     __tablename__ = "acceptances"
     __table_args__ = (Index("ix_acceptances_run_id_id", "run_id", "id"),)
@@ -59,6 +62,7 @@ class Acceptance(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     rule: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16), default="accepted")
     person: Mapped[str] = mapped_column(String(120))
     reason: Mapped[str] = mapped_column(Text)
     step: Mapped[int] = mapped_column()
@@ -79,6 +83,7 @@ class SavedPreset(Base):
     title: Mapped[str] = mapped_column(String(120), default="")
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     custom: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    actions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     person: Mapped[str] = mapped_column(String(120), default="")
     created_at: Mapped[float] = mapped_column(Float)
 

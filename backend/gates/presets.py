@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, select
@@ -41,26 +41,48 @@ class CustomRuleIn(BaseModel):
         return CustomSpec(**values)
 
 
-class PresetIn(BaseModel):
-    """A preset to save."""
+class PresetDraft(BaseModel):
+    """What a preset says, before it has a name."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(pattern=NAME)
     base: Literal["behavioural", "founding"] = "behavioural"
     title: str = Field("", max_length=120)
     parameters: dict[str, dict[str, float | int]] = {}
     custom: list[CustomRuleIn] = Field([], max_length=100)
+    actions: dict[str, Literal["note", "checkpoint", "pause", "halt", "rollback"]] = {}
 
-    def preset(self, version: int) -> RulePreset:
+    def named(self, name: str, version: int) -> RulePreset:
         return replace(
             PRESETS[self.base],
-            name=self.name,
+            name=name,
             version=version,
-            title=self.title or self.name,
+            title=self.title or name,
             parameters=self.parameters,
             custom=tuple(rule.spec() for rule in self.custom),
+            actions={rule: RuleAction(action) for rule, action in self.actions.items()},
         )
+
+
+class PresetIn(PresetDraft):
+    """A preset to save."""
+
+    name: str = Field(pattern=NAME)
+
+    def preset(self, version: int) -> RulePreset:
+        return self.named(self.name, version)
+
+
+def draft_preset(values: Mapping[str, Any]) -> RulePreset:
+    """A preset nobody saved, to try it on runs.
+
+    Raises:
+        InvalidConfig: with every wrong field and its remedy.
+    """
+    preset = _parse(PresetDraft, values).named("draft", 0)
+    if wrong := problems(preset):
+        raise InvalidConfig(wrong)
+    return preset
 
 
 def save_preset(session: Session, values: Mapping[str, Any], person: str, now: float) -> RulePreset:
@@ -69,7 +91,7 @@ def save_preset(session: Session, values: Mapping[str, Any], person: str, now: f
     Raises:
         InvalidConfig: with every wrong field and its remedy; nothing is saved.
     """
-    given = _parse(values)
+    given = _parse(PresetIn, values)
     if given.name in PRESETS:
         raise InvalidConfig(
             {"name": f"'{given.name}' is built in and cannot be replaced: choose another name"}
@@ -83,9 +105,12 @@ def save_preset(session: Session, values: Mapping[str, Any], person: str, now: f
     return preset
 
 
-def _parse(values: Mapping[str, Any]) -> PresetIn:
+Draft = TypeVar("Draft", bound=PresetDraft)
+
+
+def _parse(model: type[Draft], values: Mapping[str, Any]) -> Draft:
     try:
-        return PresetIn.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         raise InvalidConfig(
             {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -124,7 +125,7 @@ def current(session: Session, run_id: int, now: float) -> Current:
         since_step=run.verdict_since_step,
         sentence=run.verdict_sentence,
         rules=_statuses(session, run_id),
-        accepted=[a for a in acceptances(session, run_id) if _in_force(a, run.step, now)],
+        accepted=[a for a in acceptances(session, run_id) if in_force(a, run.step, now)],
     )
 
 
@@ -156,9 +157,10 @@ def accept(
     Raises:
         NotFound: the run has no such rule.
         IllegalTransition: the rule is not at warning; a critical rule cannot be accepted away.
-        InvalidConfig: nobody or no reason is named.
+        InvalidConfig: nobody or no reason is named, or it would have expired already.
     """
-    missing = {
+    run, status = session.get(Run, run_id), _status(session, run_id, rule)
+    problems = {
         field: f"'{field}' is empty: say {words}"
         for field, value, words in (
             ("person", person, "who accepts"),
@@ -166,31 +168,87 @@ def accept(
         )
         if not value.strip()
     }
-    if missing:
-        raise InvalidConfig(missing)
-    status = session.get(RuleStatus, (run_id, rule))
-    if status is None:
-        raise NotFound(f"Run {run_id} has no rule '{rule}'")
+    if run and expires_step is not None and expires_step <= run.step:
+        problems["expires_step"] = f"step {expires_step:,} is behind the run: take a later one"
+    if expires_at is not None and expires_at <= now:
+        problems["expires_at"] = "that moment is over: take a later one"
+    if problems:
+        raise InvalidConfig(problems)
     if status.state != RuleState.WARNING:
         raise IllegalTransition(
             f"{rule} is {status.state}, not warning: only the conditions of a CONDITIONAL GO can be accepted"
         )
-    row = Acceptance(
-        run_id=run_id,
-        rule=rule,
-        person=person.strip(),
-        reason=reason.strip(),
-        step=session.get_one(Run, run_id).step,
-        evidence={"value": status.value, "threshold": status.threshold, "reason": status.reason},
+    return _say(
+        session,
+        status,
+        "accepted",
+        person,
+        reason,
+        now,
         expires_step=expires_step,
         expires_at=expires_at,
+    )
+
+
+def acknowledge(
+    session: Session, run_id: int, rule: str, person: str, remark: str, now: float
+) -> Acceptance:
+    """Write down that a person has seen a rule alert; the verdict is not changed by it.
+
+    Raises:
+        NotFound: the run has no such rule.
+        IllegalTransition: the rule does not alert.
+        InvalidConfig: nobody is named.
+    """
+    status = _status(session, run_id, rule)
+    if not person.strip():
+        raise InvalidConfig({"person": "'person' is empty: say who has seen it"})
+    if not RuleState(status.state).alerts:
+        raise IllegalTransition(f"{rule} is {status.state}: there is nothing to acknowledge")
+    return _say(session, status, "acknowledged", person, remark, now)
+
+
+def _status(session: Session, run_id: int, rule: str) -> RuleStatus:
+    status = session.get(RuleStatus, (run_id, rule))
+    if status is None:
+        raise NotFound(f"Run {run_id} has no rule '{rule}'")
+    return status
+
+
+def _say(
+    session: Session,
+    status: RuleStatus,
+    kind: str,
+    person: str,
+    reason: str,
+    now: float,
+    **expiry: Any,
+) -> Acceptance:
+    evidence = {"state": status.state, "since_step": status.since_step, **dict(status.evidence)}
+    told = {"value": status.value, "threshold": status.threshold, "reason": status.reason}
+    row = Acceptance(
+        run_id=status.run_id,
+        rule=status.rule,
+        kind=kind,
+        person=person.strip(),
+        reason=reason.strip(),
+        step=session.get_one(Run, status.run_id).step,
+        evidence={**evidence, **told},
         at=now,
+        **expiry,
     )
     session.add(row)
+    message = f"{row.person} {kind} {status.rule} ({status.state})" + (
+        f": {row.reason}" if row.reason else ""
+    )
+    add_event(session, status.run_id, Level.INFO, kind, message, now, row.step)
     return row
 
 
-def _in_force(acceptance: Acceptance, step: int, now: float) -> bool:
+def in_force(acceptance: Acceptance, step: int, now: float) -> bool:
+    """Whether an acceptance still holds; an acknowledgement never excuses anything."""
+    if acceptance.kind != "accepted":
+        return False
     if acceptance.expires_step is not None and step > acceptance.expires_step:
         return False
     return acceptance.expires_at is None or now <= acceptance.expires_at

@@ -99,11 +99,17 @@ def backtest(session: Session, run_ids: Sequence[int], preset: str) -> dict[str,
     Raises:
         NotFound: a run or the preset does not exist.
     """
-    return {"preset": preset, "runs": [_backtest(session, run_id, preset) for run_id in run_ids]}
+    rules = load_preset(session, preset)
+    return {"preset": preset, "runs": [backtest_run(session, run_id, rules) for run_id in run_ids]}
 
 
-def _backtest(session: Session, run_id: int, preset: str) -> dict[str, Any]:
-    run, rules = get_run(session, run_id), load_preset(session, preset)
+def backtest_run(session: Session, run_id: int, rules: RulePreset) -> dict[str, Any]:
+    """Where each rule of a preset would have fired on a run.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = get_run(session, run_id)
     judge = judge_series(rule_series(session, run_id, rules), facts_of(run), rules)
     no_go = next((turn.step for turn in judge.history if turn.verdict == "no-go"), None)
     return {
@@ -117,6 +123,8 @@ def _backtest(session: Session, run_id: int, preset: str) -> dict[str, Any]:
                 "warning": result.first_warning,
                 "critical": result.first_critical,
                 "can_fire": result.can_fire,
+                "title": result.title,
+                "reason": result.reason,
                 "steps_saved": (
                     None if result.first_critical is None else judge.step - result.first_critical
                 ),

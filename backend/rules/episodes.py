@@ -16,6 +16,7 @@ class OneTermination(Rule):
 
     name = "one_termination"
     title = "One termination reason"
+    worst = RuleState.WARNING
 
     def __init__(
         self, context: Context, *, episodes: int = 20, reference_share: float = 0.9
@@ -92,6 +93,7 @@ class Checksum(Rule):
 
     name = "component_checksum"
     title = "Reward checksum"
+    worst = RuleState.WARNING
 
     def __init__(self, context: Context, *, tolerance: float = 1e-6) -> None:
         super().__init__(context)
@@ -124,6 +126,7 @@ class Dominance(Rule):
 
     name = "component_dominance"
     title = "Dominant reward component"
+    worst = RuleState.WARNING
 
     def __init__(self, context: Context, *, share: float = 0.7, episodes: int = 10) -> None:
         super().__init__(context)

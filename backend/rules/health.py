@@ -11,6 +11,7 @@ class ConfiguredObserved(Rule):
 
     name = "configured_observed"
     title = "Configured against observed"
+    worst = RuleState.WARNING
 
     def __init__(self, context: Context, *, tolerance: float = 0.05, samples: int = 3) -> None:
         super().__init__(context)
@@ -95,6 +96,7 @@ class FeatureNorm(Rule):
 
     name = "feature_norm"
     title = "Feature norm"
+    worst = RuleState.WARNING
 
     def __init__(self, context: Context, *, factor: float = 5.0) -> None:
         super().__init__(context)
@@ -142,6 +144,7 @@ class Reserve(Rule):
 
     name = "reserve"
     title = "Reserve of disk and memory"
+    worst = RuleState.WARNING
     action = RuleAction.HALT
     acts_on = RuleState.WARNING
 

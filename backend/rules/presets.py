@@ -1,7 +1,7 @@
 """The presets by name, and the rules of a run built from one."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from backend.rules.behavioural import Parameters, behavioural_rules
@@ -10,15 +10,15 @@ from backend.rules.founding import founding_rules
 from backend.rules.gate import Gate
 from backend.rules.gates import FOUNDING, RELATIVE
 from backend.rules.returns import Returns
-from backend.rules.rule import Context, Rule, RunFacts
+from backend.rules.rule import Context, Rule, RuleAction, RunFacts
 
 
 @dataclass(frozen=True)
 class RulePreset:
     """A named set of rules. `version` changes whenever a rule or a default does; verdicts name it.
 
-    `parameters` override defaults by rule name, `custom` are the user's own rules beside the built-in
-    ones. `needs_returns`: the verdict is too early until the returns of learning can be judged. `gates`
+    `parameters` override defaults by rule name and `actions` what a rule does at its worst level;
+    `custom` are the user's own rules beside the built-in ones. `needs_returns`: the verdict is too early until the returns of learning can be judged. `gates`
     are what a run must have reached by certain steps.
     """
 
@@ -30,12 +30,20 @@ class RulePreset:
     gates: tuple[Gate, ...]
     parameters: Parameters = field(default_factory=dict)
     custom: tuple[CustomSpec, ...] = ()
+    actions: Mapping[str, RuleAction] = field(default_factory=dict)
 
     def rules(self, facts: RunFacts) -> tuple[Returns, list[Rule]]:
         """Fresh rules of one run, and the returns they share."""
         context = Context(facts, Returns(facts.learning_starts))
         built = self.build(context, self.parameters)
+        for rule in built:
+            if rule.name in self.actions:
+                rule.action, rule.acts_on = self.actions[rule.name], rule.worst
         return context.returns, [*built, *(CustomRule(context, spec) for spec in self.custom)]
+
+    def built_in(self) -> list[Rule]:
+        """The built-in rules as they are without parameters or actions of one's own, for a form to show."""
+        return self.build(Context(RunFacts(0, 1), Returns(0)), {})
 
     @property
     def watched(self) -> frozenset[str]:
@@ -46,8 +54,7 @@ class RulePreset:
 
     def defaults(self) -> dict[str, dict[str, object]]:
         """Every editable parameter with its default, by rule name."""
-        context = Context(RunFacts(0, 1), Returns(0))
-        return {rule.name: _defaults(type(rule)) for rule in self.build(context, {})}
+        return {rule.name: _defaults(type(rule)) for rule in self.built_in()}
 
 
 PRESETS = {
@@ -80,6 +87,11 @@ def problems(preset: RulePreset) -> dict[str, str]:
         for name, value in values.items():
             if problem := _problem(rule, name, value, known[rule]):
                 found[f"parameters.{rule}.{name}"] = problem
+    for rule in preset.actions:
+        if rule not in known:
+            found[f"actions.{rule}"] = (
+                f"'{rule}' is no rule of {preset.name}: choose from {', '.join(known)}"
+            )
     for spec in preset.custom:
         if spec.name in known:
             found[f"custom.{spec.name}"] = f"'{spec.name}' is a built-in rule: give it another name"

@@ -100,7 +100,7 @@ class Rule(ABC):
     """One rule of one run. Feed it moments in order; live and replayed runs go through the same code.
 
     A subclass answers `judge`, keeps `value`, `threshold` and `evidence` up to date, and words its
-    reason. `alarms` is False for a rule that only takes note. `warns_if_improved` marks the rules (i)
+    reason. `worst` is the highest level it knows. `alarms` is False for a rule that only takes note. `warns_if_improved` marks the rules (i)
     of the behavioural preset: at most a warning while the policy is clearly better than the reference.
     `obstacle` says why the rule cannot fire here.
     """
@@ -109,6 +109,7 @@ class Rule(ABC):
     title: str
     action: RuleAction = RuleAction.CHECKPOINT
     acts_on: RuleState = RuleState.CRITICAL
+    worst: RuleState = RuleState.CRITICAL
     alarms: bool = True
     warns_if_improved: bool = False
 

@@ -15,6 +15,7 @@ from backend.checkpoints import service as checkpoints
 from backend.checkpoints.models import Checkpoint
 from backend.errors import FencedOff, IllegalTransition, NoSimulator
 from backend.runs.commands import complete_rollbacks, expire_commands, open_commands
+from backend.runs.config import RunConfig
 from backend.runs.evaluations import open_evaluations
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run, Segment
@@ -24,7 +25,6 @@ from backend.workers import service as fleet
 
 LONGEST_BACK_OFF = 60.0
 FALL_BACK = "rule-rollback"
-MOST_FALL_BACKS = 3
 # Why an attempt died: by a fault of its own or of what it stood on.
 CRASH, SIMULATOR = "crash", "simulator"
 
@@ -285,23 +285,31 @@ def requeue(
 def fall_back(session: Session, run_id: int, token: str, reason: str, now: float) -> Run:
     """A rule wants the run back where it was good: queue it from there, or halt it for a person.
 
-    Good is the newest checkpoint whose verdict was not NO-GO.
-    After `MOST_FALL_BACKS` such returns, or without a good checkpoint, a person has to look.
+    Good is the newest checkpoint whose verdict was not NO-GO. One that was gone back to before is passed
+    over for an older one: it may have been written in the trouble, before the rules were sure. From there
+    the run learns more slowly, as its configuration says. After the configured number of such returns, or
+    without a good checkpoint, a person has to look.
     """
     run = lock_run(session, run_id)
     if run.token == token and run.state in (RunState.QUEUED, RunState.HALTED):
         return run
-    times = session.scalar(
-        select(func.count()).where(Segment.run_id == run_id, Segment.reason == FALL_BACK)
-    )
+    config = RunConfig.model_validate(run.config)
+    tried = session.scalars(
+        select(Segment.checkpoint_id).where(Segment.run_id == run_id, Segment.reason == FALL_BACK)
+    ).all()
     good = [c for c in checkpoints.list_checkpoints(session, run_id) if c.verdict != "no-go"]
-    if (times or 0) >= MOST_FALL_BACKS or not good:
-        why = f"rolled back {times} times already" if good else "no checkpoint was good"
+    target = next((c for c in good if c.id not in tried), good[-1] if good else None)
+    if len(tried) >= config.rollback_limit or target is None:
+        why = f"rolled back {len(tried)} times already" if good else "no checkpoint was good"
         return halt(session, run_id, token, f"{reason} ({why}: a person has to look)", now)
-    add_event(
-        session, run_id, Level.WARNING, "rollback", f"Back to a good checkpoint: {reason}", now
+    run.learning_rate_factor *= config.rollback_learning_rate_factor
+    message = (
+        f"Back to checkpoint {target.id} (step {target.step:,}), which was not NO-GO: {reason}"
     )
-    return requeue(session, run_id, token, FALL_BACK, now, good[0].id)
+    if config.rollback_learning_rate_factor < 1:
+        message += f" Learning rates are {run.learning_rate_factor:.3g} of the configured ones now."
+    add_event(session, run_id, Level.WARNING, "rollback", message, now, step=run.step)
+    return requeue(session, run_id, token, FALL_BACK, now, target.id)
 
 
 def crashed(

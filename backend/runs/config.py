@@ -23,6 +23,14 @@ from backend.runs.weather import Weather
 
 REWARD_FIELDS_PREFIX = "reward_"
 MOST_STEPS = 1_000_000_000
+# What tells of divergence, or of networks dead of it; a preset without one of these rules never asks.
+DIVERGENCE = (
+    "non_finite",
+    "impossible_q",
+    "over_estimation",
+    "vanished_gradient",
+    "constant_action",
+)
 
 
 def _field(default: Any, group: str, description: str, *, sb3: Any = None, **bounds: Any) -> Any:
@@ -312,6 +320,25 @@ class RunConfig(BaseModel):
         "verdict",
         "What a gate at a step does that says halt: `act` halts the run after a checkpoint, `note` only records it",
     )
+    rollback_on: list[str] = _field(
+        list(DIVERGENCE),
+        "verdict",
+        "Rules whose critical state takes the run back to its newest checkpoint that was not NO-GO; `halt_on` goes before",
+    )
+    rollback_limit: int = _field(
+        3,
+        "verdict",
+        "Times rules may take the run back; then it halts for a person to look",
+        ge=0,
+        le=100,
+    )
+    rollback_learning_rate_factor: float = _field(
+        0.3,
+        "verdict",
+        "Factor on both learning rates at each such return; with 1 a run on a CPU repeats itself exactly",
+        gt=0,
+        le=1,
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -343,6 +370,17 @@ class RunConfig(BaseModel):
     @property
     def is_carla(self) -> bool:
         return self.environment == "carla"
+
+    def slowed(self, factor: float) -> Self:
+        """The same with both learning rates times `factor`: what an attempt after a rollback trains with."""
+        if factor == 1:
+            return self
+        return self.model_copy(
+            update={
+                "actor_learning_rate": self.actor_learning_rate * factor,
+                "critic_learning_rate": self.critic_learning_rate * factor,
+            }
+        )
 
     @property
     def hash(self) -> str:

@@ -32,7 +32,8 @@ class Run(Base):
     `state` is where it stands, `desired` what people want of it. `token` fences: only the attempt that
     holds it may write. `resume_checkpoint_id` is what the next start loads (None: from scratch), and
     `restart_reason` why it comes. `activity` is what the trainer is at, in words; the watchdog wants it
-    or the step to change. `variant` is its place in the group it was started with.
+    or the step to change. `learning_rate_factor` is what rules that took the run back left of the
+    configured learning rates. `variant` is its place in the group it was started with.
     """
 
     __tablename__ = "runs"
@@ -67,6 +68,7 @@ class Run(Base):
     verdict: Mapped[str] = mapped_column(String(20), default="too-early")
     verdict_sentence: Mapped[str] = mapped_column(Text, default="")
     verdict_since_step: Mapped[int] = mapped_column(default=0)
+    learning_rate_factor: Mapped[float] = mapped_column(Float, default=1.0)
     observed: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[float] = mapped_column(Float)
     started_at: Mapped[float | None] = mapped_column(Float, default=None)

@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
     "checkpoint_interval": 250,
     "evaluation_interval": 0,
     "random_reference_episodes": 0,
+    "rollback_on": [],
 }
 
 

@@ -363,6 +363,46 @@ def test_a_rule_rolls_back_to_the_newest_checkpoint_that_was_not_no_go(make_lab:
     assert good.step < last.step
 
 
+def spoiled(training: Training) -> End:
+    """Learning from rewards that are no numbers."""
+    while training.progress.step < 100:
+        if training.progress.episode is None:
+            training._between_episodes()
+        training._act()
+        training._report()
+    training.replay._arrays["reward"][:] = np.nan
+    return training.run()
+
+
+def test_a_divergence_goes_back_to_before_the_first_update_and_learns_more_slowly(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab(rollback_on=["non_finite"], rollback_limit=1, rollback_learning_rate_factor=0.5)
+    with lab.attempt() as training:
+        end = spoiled(training)
+        token = training.journal._claim.token
+    assert (end.outcome, end.request) == (Outcome.ROLLED_BACK, None)
+    assert "non_finite" in end.reason
+    settle(lab.database, lab.run_id, token, end)
+    with lab.attempt() as training:
+        assert training.progress.step == 99
+        assert training.agent.updates == 0
+        assert training.agent.actor_optimiser.learning_rate == pytest.approx(1.5e-4)
+        assert np.isfinite(training.replay._arrays["reward"]).all()
+        end = spoiled(training)
+        token = training.journal._claim.token
+    settle(lab.database, lab.run_id, token, end)
+    with lab.database.read() as session:
+        run = get_run(session, lab.run_id)
+        assert (run.state, run.verdict) == (RunState.HALTED, "no-go")
+        assert "rolled back 1 times already: a person has to look" in run.state_reason
+        told = [e.message for e in list_events(session, lab.run_id) if e.kind == "rollback"]
+        assert told[0].endswith("Learning rates are 0.5 of the configured ones now.")
+        verdicts = {c.step: c.verdict for c in list_checkpoints(session, lab.run_id)}
+    assert verdicts[99] == "too-early"
+    assert verdicts[100] == "no-go"
+
+
 def test_a_rule_rolls_back_three_times_and_then_waits_for_a_person(make_lab: MakeLab) -> None:
     lab = make_lab()
     assert [diverged(lab) for _ in range(4)] == ["queued", "queued", "queued", "halted"]

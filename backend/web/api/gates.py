@@ -1,17 +1,21 @@
 """The verdict over HTTP: every rule as it stands, what flipped, and what people accepted."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
 from backend.gates import service
 from backend.gates.passages import accept_gate, edit_gates, standing
+from backend.gates.presets import PresetDraft, draft_preset
+from backend.gates.storable import storable
+from backend.gates.stored import backtest_run
 from backend.runs.service import get_run
 from backend.web.api.runs import RunId
 from backend.web.api.schemas import (
     Accept,
     AcceptanceOut,
+    Acknowledge,
     FlipOut,
     GatesOut,
     RowId,
@@ -68,7 +72,35 @@ def accept_step(
 def accept(run_id: RunId, rule: str, body: Accept, session: Writing, now: Now) -> AcceptanceOut:
     """Accept the condition a rule at warning sets; who and why is kept beside what stood then."""
     row = service.accept(
-        session, run_id, rule, body.person, body.reason, now, expires_step=body.expires_step
+        session,
+        run_id,
+        rule,
+        body.person,
+        body.reason,
+        now,
+        expires_step=body.expires_step,
+        expires_at=body.expires_at,
     )
     session.flush()
     return AcceptanceOut.model_validate(row)
+
+
+@router.post("/{rule}/acknowledge", status_code=201)
+def acknowledge(
+    run_id: RunId, rule: str, body: Acknowledge, session: Writing, now: Now
+) -> AcceptanceOut:
+    """Write down that a person has seen a rule alert; nothing is excused by it."""
+    row = service.acknowledge(session, run_id, rule, body.person, body.remark, now)
+    session.flush()
+    return AcceptanceOut.model_validate(row)
+
+
+@router.post("/backtest")
+def try_thresholds(run_id: RunId, body: PresetDraft, session: Reading) -> dict[str, Any]:
+    """Where each rule would have fired on this run under thresholds that are not saved yet.
+
+    Judged by the code the worker judges with, over everything the run logged.
+    """
+    preset = draft_preset(body.model_dump(exclude_unset=True))
+    cleaned: dict[str, Any] = storable(backtest_run(session, run_id, preset))
+    return cleaned

@@ -228,16 +228,30 @@ class Accept(BaseModel):
     person: str = Field(max_length=120)
     reason: str = Field(max_length=2000)
     expires_step: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    expires_at: Annotated[float, Field(ge=0, le=1e11)] | None = None
+
+
+class Acknowledge(BaseModel):
+    """Who has seen it, and what they make of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(max_length=120)
+    remark: str = Field("", max_length=2000)
 
 
 class AcceptanceOut(FromRow):
+    """A person's word on an alerting rule: `kind` is accepted or acknowledged."""
+
     id: int
+    kind: str
     rule: str
     person: str
     reason: str
     step: int
     evidence: dict[str, Any]
     expires_step: int | None
+    expires_at: float | None
     at: float
 
 

@@ -8,6 +8,7 @@ from backend.web.pages import (
     compare,
     deletion,
     fleet,
+    gates,
     group,
     imports,
     ladders,
@@ -32,6 +33,7 @@ for module in (
     step_gates,
     deletion,
     run,
+    gates,
     settings,
 ):
     router.include_router(module.router)
