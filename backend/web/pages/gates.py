@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from backend.rules.presets import PRESETS, RulePreset
 from backend.runs.service import get_run
 from backend.web.api.runs import RunId
 from backend.web.context import Now, Reading, Writing
+from backend.web.pages.checkpoints import Posted
 from backend.web.rule_charts import evidence_charts
 from backend.web.rule_forms import ACTIONS, KINDS, EditorForm, draft, form_of, posted_form
 from backend.web.scenes import read_run
@@ -26,14 +27,6 @@ from backend.web.templates import fragment, page
 router = APIRouter(prefix="/runs/{run_id}/gates")
 HOUR = 3600.0
 PERSON_COOKIE = "person"
-
-
-async def _posted(request: Request) -> dict[str, str]:
-    form = await request.form()
-    return {name: value for name, value in form.multi_items() if isinstance(value, str)}
-
-
-Posted = Annotated[dict[str, str], Depends(_posted)]
 
 
 def _base(name: str) -> RulePreset:
