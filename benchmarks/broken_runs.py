@@ -227,6 +227,7 @@ class _Ledger:
 
     fenced = False
     activity = ""
+    verdict = ""
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
@@ -252,6 +253,9 @@ class _Ledger:
 
     def demands(self) -> list[Any]:
         return []
+
+    def conclude(self, timeout: float) -> None:
+        self.flush()
 
     def event(self, level: str, kind: str, message: str) -> None:
         if level == "critical":

@@ -78,6 +78,11 @@ class Journal:
         )
 
     @property
+    def verdict(self) -> str:
+        """What the rules say of everything judged so far."""
+        return self._engine.judge.verdict.value
+
+    @property
     def fenced(self) -> bool:
         """Another attempt owns the run; nothing this one says is recorded any more."""
         return self._recorder.fenced
@@ -120,8 +125,13 @@ class Journal:
         info: CheckpointInfo,
         files: CheckpointFiles,
         evaluation: Evaluation | None = None,
+        verdict: str | None = None,
     ) -> None:
-        """Files that are safe on disk become a checkpoint of the run; older ones retire."""
+        """Files that are safe on disk become a checkpoint of the run; older ones retire.
+
+        `verdict` is what stood when they were begun, where that was a while ago.
+        """
+        stood = verdict or self.verdict
 
         def record(session: Session, now: float) -> None:
             attempts.record_checkpoint(
@@ -139,6 +149,7 @@ class Journal:
                 evaluation_return=evaluation.return_mean if evaluation else None,
                 evaluation_success=evaluation.success_rate if evaluation else None,
                 is_best=info.kind == CheckpointKind.BEST,
+                verdict=stood,
             )
             self._retired = attempts.retire_checkpoints(
                 session, self._claim.run_id, self._claim.token, self._kept, now

@@ -291,13 +291,14 @@ class Training:
         request: Request | None = None,
     ) -> None:
         """Write a checkpoint of this moment while training goes on; who asked for it hears when it is safe."""
+        verdict = self.journal.verdict
 
         def written(info: CheckpointInfo, result: CheckpointFiles | CheckpointError) -> None:
             safe = not isinstance(result, CheckpointError)
             if isinstance(result, CheckpointError):
                 self.journal.event(Level.CRITICAL, "checkpoint", str(result))
             else:
-                self.journal.checkpoint(info, result, evaluation)
+                self.journal.checkpoint(info, result, evaluation, verdict)
             if request is not None:
                 self.journal.flush(timeout=ANSWER_PATIENCE)  # who asked finds it listed
                 self.commands.answer(request, ok=safe, result=f"step {info.step:,}")

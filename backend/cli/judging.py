@@ -90,22 +90,26 @@ def compare(
 @app.command()
 def report(
     run: Annotated[str, typer.Argument(help="Number or name of a run")],
-    form: Annotated[str, typer.Option("--format", help="md, html, tex or json")] = "md",
+    form: Annotated[str, typer.Option("--format", help="md, html, tex, json, csv or zip")] = "md",
     out: Annotated[Path | None, typer.Option(help="File to write; default standard output")] = None,
     preset: Annotated[str | None, typer.Option(help="Rules to judge by; default the run's")] = None,
     data: Data = None,
 ) -> None:
     """Write a report in which every figure names its metric, window and estimator."""
-    from backend.reports.export import evidence_of, report_document
-    from backend.reports.export import export as export_report
+    from backend.errors import InvalidConfig
+    from backend.reports.export import evidence_of, exported, pictures
 
     with open_database(settings_from(data)).read() as session:
         evidence = evidence_of(session, find_run(session, run), preset)
-    text = (
-        json.dumps(report_document(evidence)) if form == "json" else export_report(evidence, form)
-    )
+    if form == "zip" and out is None:
+        raise InvalidConfig({"out": "a ZIP is no text: name a file with --out"})
+    content = exported(evidence, form)
     if out is None:
-        typer.echo(text)
-    else:
-        out.write_text(text)
-        typer.echo(f"wrote {out}")
+        typer.echo(content.decode())
+        return
+    out.write_bytes(content)
+    typer.echo(f"wrote {out}")
+    if form in ("md", "tex"):
+        for name, picture in pictures(evidence, "png" if form == "md" else "pdf"):
+            (out.parent / name).write_bytes(picture)
+            typer.echo(f"wrote {out.parent / name}")

@@ -1,6 +1,6 @@
 """The rules of one run at work: points in, a judgement out, at every flush of the recorder."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 

@@ -78,7 +78,7 @@ class LiveJudges:
 def _warm(session: Session, run: Run) -> GateEngine:
     preset = load_preset(session, preset_of(run))
     gates = watch(session, run, run.step)
-    engine = GateEngine(facts_of(run), preset, run.config.get("halt_on", ()), gates)
+    engine = GateEngine(facts_of(run), preset, run.config.get("halt_on", ()), gates=gates)
     engine.warm_up(points_of(rule_series(session, run.id, preset), preset.watched))
     return engine
 

@@ -25,7 +25,15 @@ class Table:
     rows: tuple[tuple[str | Figure | Text, ...], ...]
 
 
-Block = Paragraph | Bullets | Table
+@dataclass(frozen=True)
+class Picture:
+    """A drawing by its name in `backend.reports.plots`; the caption says what is drawn and of what."""
+
+    name: str
+    caption: str
+
+
+Block = Paragraph | Bullets | Table | Picture
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,11 @@ class Report:
     title: str
     sections: list[Section] = field(default_factory=list)
 
+    def pictures(self) -> Iterator[Picture]:
+        """Every drawing in reading order."""
+        for section in self.sections:
+            yield from (block for block in section.blocks if isinstance(block, Picture))
+
     def figures(self) -> Iterator[Figure]:
         """Every figure in reading order."""
         for section in self.sections:
@@ -63,6 +76,6 @@ def texts(block: Block) -> Iterator[Text]:
         yield block.text
     elif isinstance(block, Bullets):
         yield from block.items
-    else:
+    elif isinstance(block, Table):
         for row in block.rows:
             yield from (cell if isinstance(cell, tuple) else (cell,) for cell in row)

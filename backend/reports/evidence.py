@@ -1,7 +1,7 @@
 """What a report may say about one run: its series, facts and verdict, turned into bound figures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,13 +25,17 @@ STATISTICS = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """One run as it is read for a report. `config` is empty for imported logs."""
+    """One run as it is read for a report. `config` is empty for imported logs.
+
+    `accepted` says of a rule who lets its condition stand and why.
+    """
 
     run: str
     series: Mapping[str, Columns]
     facts: RunFacts
     judge: Judge
     config: Mapping[str, Any]
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def last_step(self) -> int:

@@ -1,8 +1,8 @@
-r"""A report as LaTeX that compiles with booktabs and tabularx; `\measured` keeps each number's source."""
+r"""A report as LaTeX that compiles with booktabs, tabularx and graphicx; `\measured` keeps each number's source."""
 
 import re
 
-from backend.reports.document import Bullets, Paragraph, Report, Table
+from backend.reports.document import Block, Bullets, Paragraph, Picture, Report, Table
 from backend.reports.figures import Figure, Text
 
 PREAMBLE = r"""\documentclass{article}
@@ -10,6 +10,7 @@ PREAMBLE = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage{booktabs}
 \usepackage{tabularx}
+\usepackage{graphicx}
 % A measured number and where it came from; redefine to print the source.
 \providecommand{\measured}[2]{#1}
 \begin{document}
@@ -41,7 +42,7 @@ def latex(report: Report) -> str:
 
 
 def body(report: Report) -> str:
-    """Sections only, to be `\\input` into a paper that loads booktabs and tabularx."""
+    """Sections only, to be `\\input` into a paper that loads booktabs, tabularx and graphicx."""
     parts = [f"\\section*{{{escape(report.title)}}}"]
     for section in report.sections:
         command = "subsection" if section.level == 2 else "subsubsection"
@@ -56,13 +57,26 @@ def escape(text: str) -> str:
     return escaped.encode("latin-1", "replace").decode("latin-1")
 
 
-def _block(block: Paragraph | Bullets | Table) -> str:
+def _block(block: Block) -> str:
+    if isinstance(block, Picture):
+        return _picture(block)
     if isinstance(block, Paragraph):
         return _text(block.text)
     if isinstance(block, Bullets):
         items = "\n".join(f"\\item {_text(item)}" for item in block.items)
         return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
     return _table(block)
+
+
+def _picture(picture: Picture) -> str:
+    """Compiles without the file too, and then says which is missing."""
+    file = f"{picture.name}.pdf"
+    return (
+        "\\begin{figure}[ht]\n\\centering\n"
+        f"\\IfFileExists{{{file}}}{{\\includegraphics[width=\\linewidth]{{{file}}}}}"
+        f"{{\\fbox{{{file} is not beside this document}}}}\n"
+        f"\\caption{{{escape(picture.caption)}}}\n\\end{{figure}}"
+    )
 
 
 def _table(table: Table) -> str:

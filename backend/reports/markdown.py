@@ -1,6 +1,6 @@
 """A report as Markdown: each distinct source is one footnote."""
 
-from backend.reports.document import Bullets, Paragraph, Report, Table
+from backend.reports.document import Block, Bullets, Paragraph, Picture, Report, Table
 from backend.reports.figures import Figure, Source, Text
 
 Cell = str | Figure | Text
@@ -16,7 +16,9 @@ def markdown(report: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _block(block: Paragraph | Bullets | Table, sources: list[Source]) -> str:
+def _block(block: Block, sources: list[Source]) -> str:
+    if isinstance(block, Picture):
+        return f"![{block.caption}]({block.name}.png)"
     if isinstance(block, Paragraph):
         return _text(block.text, sources)
     if isinstance(block, Bullets):

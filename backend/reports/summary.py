@@ -1,13 +1,21 @@
 """The executive summary of a run, in the order of the document this product began with."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backend.analysis.phases import Phase
-from backend.analysis.quarters import Quarter
+from backend.analysis.quarters import Quarter, variance_collapse
 from backend.metrics.catalog import describe
-from backend.reports.document import Bullets, Paragraph, Report, Section, Table
+from backend.reports.behaviour import (
+    components_section,
+    configured_section,
+    endings_section,
+    evaluations_section,
+)
+from backend.reports.document import Block, Bullets, Paragraph, Picture, Report, Section, Table
 from backend.reports.evidence import Evidence
 from backend.reports.figures import Figure, Source, Text, fill
+from backend.reports.plots import plots_of
 from backend.rules.rule import RuleState
 from backend.runs.config import RunConfig
 
@@ -34,20 +42,57 @@ HORIZONS = (10_000, 100_000, 1_000_000)
 def executive_summary(evidence: Evidence) -> Report:
     """A report of everything the run's data supports; what was not logged is not claimed."""
     report = Report(f"Executive summary: {evidence.run}")
+    drawn = {plot.name: Picture(plot.name, plot.caption(evidence)) for plot in plots_of(evidence)}
     for section in (
         _short_version(evidence),
+        _findings(evidence),
         _dynamics(evidence),
         _hyperparameters(evidence),
-        _quarters(evidence),
-        _values(evidence),
-        _critic_loss(evidence),
-        _gradients(evidence),
+        _illustrated(_quarters(evidence), drawn.get("returns")),
+        components_section(evidence),
+        endings_section(evidence),
+        _illustrated(evaluations_section(evidence), drawn.get("evaluations")),
+        _illustrated(_values(evidence), drawn.get("q-values"), drawn.get("td-errors")),
+        _illustrated(_critic_loss(evidence), drawn.get("critic-loss")),
+        _illustrated(_gradients(evidence), drawn.get("gradients")),
+        configured_section(evidence),
         _decision(evidence),
         _next_steps(evidence),
     ):
         if section is not None:
             report.sections.append(section)
     return report
+
+
+def _illustrated(section: Section | None, *pictures: Picture | None) -> Section | None:
+    if section is None:
+        return None
+    return replace(section, blocks=(*section.blocks, *filter(None, pictures)))
+
+
+def _findings(evidence: Evidence) -> Section | None:
+    """What stands out: the alerting rules with their evidence, and a spread of returns that collapsed."""
+    items: list[Text] = [
+        (f"{rule.title} ({rule.state.value} since step {rule.since_step:,}): {rule.explain()}",)
+        for rule in evidence.judge.alerting
+    ]
+    collapse = variance_collapse(evidence.quarters) if evidence.quarters else None
+    if collapse is not None and not 0.5 < collapse < 2:
+        source = Source(
+            evidence.run,
+            "episode/return",
+            "first and last quarter, edges int(n i / 4)",
+            "population std of the first quarter over that of the last",
+        )
+        how = "fell" if collapse > 1 else "grew"
+        factor = collapse if collapse > 1 else 1 / collapse
+        items.append(
+            fill(
+                f"The spread of returns {how} by a factor of {{factor}} from the first quarter to the last.",
+                {"factor": Figure(factor, 1, source)},
+            )
+        )
+    return Section("Findings", (Bullets(tuple(items)),)) if items else None
 
 
 def _short_version(evidence: Evidence) -> Section:
@@ -255,14 +300,21 @@ def _decision(evidence: Evidence) -> Section:
         if result.state is RuleState.NO_DATA
     )
     headers = ("Rule", "State", "First warning", "First critical", "Evidence")
-    return Section(
-        "Decision",
-        (
-            Paragraph((f"{judge.sentence(evidence.last_step)} {preset}",)),
-            Table("Rules with data", headers, rows),
-            Paragraph(("Rules that could not judge this run:",)),
-            Bullets(silent),
-        )[: 4 if silent else 2],
+    blocks: list[Block] = [Paragraph((f"{judge.sentence(evidence.last_step)} {preset}",))]
+    if conditions := _conditions(evidence):
+        blocks += [Paragraph(("Conditions:",)), Bullets(conditions)]
+    blocks.append(Table("Rules with data", headers, rows))
+    if silent:
+        blocks += [Paragraph(("Rules that could not judge this run:",)), Bullets(silent)]
+    return Section("Decision", tuple(blocks))
+
+
+def _conditions(evidence: Evidence) -> tuple[Text, ...]:
+    """Every warning, with who lets it stand and why."""
+    return tuple(
+        (f"{rule.title}: {evidence.accepted.get(rule.name, 'accepted by nobody')}.",)
+        for rule in evidence.judge.alerting
+        if rule.state is RuleState.WARNING
     )
 
 

@@ -193,6 +193,7 @@ def record_checkpoint(
     evaluation_return: float | None = None,
     evaluation_success: float | None = None,
     is_best: bool = False,
+    verdict: str | None = None,
 ) -> Checkpoint:
     """Make files a checkpoint of the run: from here it resumes. Progress past the last forgives crashes."""
     run = owned(session, run_id, token)
@@ -208,7 +209,7 @@ def record_checkpoint(
         path=str(path),
         bytes=size,
         sha256=sha256,
-        verdict=run.verdict,
+        verdict=verdict or run.verdict,
         evaluation_return=evaluation_return,
         evaluation_success=evaluation_success,
         is_best=is_best,

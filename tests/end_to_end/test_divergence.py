@@ -29,7 +29,7 @@ DIVERGING = {
     "random_reference_episodes": 0,
     "actor_learning_rate": 1.0,
     "critic_learning_rate": 1.0,
-    "rollback_limit": 2,
+    "rollback_limit": 1,
     "rollback_learning_rate_factor": 0.9,
 }
 
@@ -43,16 +43,16 @@ def test_a_run_with_a_learning_rate_of_1_is_rolled_back_and_halted_by_itself(
     run = train_in_foreground(settings, "diverging", "quickstart", config, lambda run: None)
     assert run.state == RunState.HALTED
     assert run.verdict == "no-go"
-    assert "rolled back 2 times already: a person has to look" in run.state_reason
-    assert run.learning_rate_factor == pytest.approx(0.81)
+    assert "rolled back 1 times already: a person has to look" in run.state_reason
+    assert run.learning_rate_factor == pytest.approx(0.9)
     database = Database(settings.resolved_database_url)
     with database.read() as session:
         segments = session.scalars(select(Segment).order_by(Segment.number)).all()
-        assert [s.reason for s in segments] == ["start", "rule-rollback", "rule-rollback"]
+        assert [s.reason for s in segments] == ["start", "rule-rollback"]
         verdicts = {c.id: c.verdict for c in list_checkpoints(session, run.id)}
         assert all(verdicts[s.checkpoint_id or 0] != "no-go" for s in segments[1:])
         assert "no-go" in {flip.after for flip in flips(session, run.id)}
         rates = read_points(session, run.id, "learner/actor_learning_rate").value
-        assert rates[-1] == pytest.approx(0.81)
+        assert rates[-1] == pytest.approx(0.9)
         assert "rollback" in {event.kind for event in list_events(session, run.id)}
     database.close()

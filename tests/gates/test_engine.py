@@ -26,10 +26,16 @@ def test_a_critical_rule_in_halt_on_asks_for_a_halt() -> None:
     assert engine.evaluate(3_100).actions == {RuleAction.HALT}
 
 
-def test_a_non_finite_loss_halts_by_itself() -> None:
-    engine = GateEngine.for_config(parse_config("quickstart"))
-    engine.observe(Script().samples(healthy_samples(1, learner__critic_loss=float("nan"))).points)
-    assert engine.evaluate(1_101).actions == {RuleAction.HALT}
+def test_a_non_finite_loss_goes_back_or_halts_by_itself() -> None:
+    for overrides, action in (
+        ({}, RuleAction.ROLLBACK),
+        ({"rollback_on": []}, RuleAction.HALT),
+        ({"halt_on": ["non_finite"]}, RuleAction.HALT),
+    ):
+        engine = GateEngine.for_config(parse_config("quickstart", overrides))
+        broken = healthy_samples(1, learner__critic_loss=float("nan"))
+        engine.observe(Script().samples(broken).points)
+        assert engine.evaluate(1_101).actions == {action}
 
 
 def test_a_warning_alone_asks_for_nothing() -> None:

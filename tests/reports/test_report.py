@@ -76,6 +76,7 @@ def test_sections_stand_in_the_order_of_the_founding_document() -> None:
         "Q values and TD errors",
         "Critic loss",
         "Gradient norms",
+        "Configured against observed",
         "Decision",
         "Next steps",
         "Methods",

@@ -400,7 +400,7 @@ def test_a_divergence_goes_back_to_before_the_first_update_and_learns_more_slowl
         assert told[0].endswith("Learning rates are 0.5 of the configured ones now.")
         verdicts = {c.step: c.verdict for c in list_checkpoints(session, lab.run_id)}
     assert verdicts[99] == "too-early"
-    assert verdicts[100] == "no-go"
+    assert verdicts[max(verdicts)] == "no-go"
 
 
 def test_a_rule_rolls_back_three_times_and_then_waits_for_a_person(make_lab: MakeLab) -> None:

@@ -14,6 +14,7 @@ from backend.web.pages import (
     ladders,
     login,
     new_run,
+    report,
     run,
     settings,
     step_gates,
@@ -34,6 +35,7 @@ for module in (
     deletion,
     run,
     gates,
+    report,
     settings,
 ):
     router.include_router(module.router)
