@@ -89,7 +89,7 @@ def test_thresholds_are_tried_before_they_are_saved(browser: TestClient, run_id:
 def test_edited_thresholds_become_a_named_preset_in_versions(
     browser: TestClient, database: Database, run_id: int
 ) -> None:
-    address = f"/runs/{run_id}/gates/edit"
+    address = f"/runs/{run_id}/gates/thresholds"
     named = {**STRICT, **OWN, "a.transition": "halt", "do": "save", "name": "strict"}
     for version in (1, 2):
         answer = browser.post(address, data={**named, "person": "Ada"})

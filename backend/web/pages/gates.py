@@ -37,7 +37,7 @@ def _run_context(session: Session, run_id: int, now: float) -> dict[str, Any]:
     return {**read_run(session, {"run": str(run_id)}, now), "scene": "gates"}
 
 
-@router.get("/edit")
+@router.get("/thresholds")
 def edit(
     request: Request,
     run_id: RunId,
@@ -110,7 +110,7 @@ def try_thresholds(run_id: RunId, posted: Posted, session: Reading) -> JSONRespo
     return JSONResponse({"fields": form.problems, "fragments": {"backtest": html}})
 
 
-@router.post("/edit")
+@router.post("/thresholds")
 def save_thresholds(
     request: Request, run_id: RunId, posted: Posted, session: Writing, now: Now
 ) -> Response:
@@ -125,7 +125,7 @@ def save_thresholds(
     except InvalidConfig as error:
         form = posted_form(posted, _base(form.base), error.fields)
         return _editor(request, session, run_id, now, form, preset, status=422)
-    address = f"/runs/{run_id}/gates/edit?preset={kept.name}@{kept.version}&saved=true"
+    address = f"/runs/{run_id}/gates/thresholds?preset={kept.name}@{kept.version}&saved=true"
     return _remember(RedirectResponse(address, 303), form.person)
 
 
