@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from backend.cli import deletion, judging, ladders, logs, serving, training
+from backend.cli import deletion, judging, ladders, logs, rules, serving, training
 from backend.cli.options import app
 from backend.errors import PitwallError
 
-__all__ = ["app", "deletion", "judging", "ladders", "logs", "main", "serving", "training"]
+__all__ = ["app", "deletion", "judging", "ladders", "logs", "main", "rules", "serving", "training"]
 
 
 def main() -> None:

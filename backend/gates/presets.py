@@ -145,6 +145,19 @@ def load_preset(session: Session, name: str) -> RulePreset:
     return PresetIn.model_validate(fields).preset(row.version)
 
 
+def preset_document(session: Session, name: str) -> dict[str, Any]:
+    """A preset as people write one: a built-in one with every default, a saved one as it was saved.
+
+    Raises:
+        NotFound: with the names there are.
+    """
+    if name in PRESETS:
+        return {"name": f"my-{name}", "base": name, "parameters": PRESETS[name].defaults()}
+    preset = load_preset(session, name)
+    row = session.get_one(SavedPreset, (preset.name, preset.version))
+    return {field: getattr(row, field) for field in ("name", *PresetDraft.model_fields)}
+
+
 def saved_presets(session: Session) -> Sequence[SavedPreset]:
     """Every saved version, newest first within a name."""
     query = select(SavedPreset).order_by(SavedPreset.name, SavedPreset.version.desc())
