@@ -67,6 +67,7 @@ def reference_cases() -> list[dict[str, Any]]:
                 "task": f"real log {path.name}",
                 "fault": "leak",
                 "seed": 0,
+                "steps": judge.step,
                 "improved": judge.returns.improved,
                 "verdicts": [[turn.step, turn.verdict.value] for turn in judge.history],
                 "rules": {
@@ -109,7 +110,11 @@ def table(results: list[dict[str, Any]]) -> str:
         )
         warned = sum(case["rules"].get(rule, [None, None])[0] is not None for case in well)
         lines.append(_row(f"`{rule}`", caught, cried, warned, broken, well))
-    lines += ["", "| Task | Fault | Seed | Verdicts | Learnt |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        "",
+        "| Task | Fault | Seed | Steps | Verdicts | Learnt |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     lines += [_run(case) for case in results]
     return "\n".join(lines)
 
@@ -138,7 +143,15 @@ def _run(case: dict[str, Any]) -> str:
         if not turns or not turns[-1].startswith(verdict):
             turns.append(f"{verdict} {step:,}")
     learnt = "yes" if case["improved"] else "no"
-    return f"| {case['task']} | {case['fault']} | {case['seed']} | {', '.join(turns)} | {learnt} |"
+    cells = (
+        case["task"],
+        case["fault"],
+        case["seed"],
+        f"{case.get('steps', 0):,}",
+        ", ".join(turns),
+        learnt,
+    )
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
 def write_docs(path: Path, text: str) -> None:

@@ -301,6 +301,7 @@ RUN_SCENES = {
         recordings=True,
     ),
     "log": Scene("log", "log.html", _with(events=_events(500)), {**_HEAD, "log": "_log.html"}),
+    "report": Scene("report", "report.html", read_run, _HEAD),
     "config": Scene("config", "config.html", _with(observed=_observed), _HEAD),
 }
 
