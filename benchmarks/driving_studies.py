@@ -8,7 +8,8 @@ from typing import Any
 class Study:
     """Runs of one configuration. `minutes` ends a run by a halt, checkpoint written; 0 lets it finish.
 
-    `limits` says in words what keeps the study from more than it reached.
+    `limits` says in words what keeps the study from more than it reached. `elsewhere`: tasks the best policy
+    is tried on and was not trained for, settings by a name for people.
     """
 
     name: str
@@ -19,8 +20,6 @@ class Study:
     overrides: dict[str, Any] = field(default_factory=dict)
     minutes: float = 12
     limits: str = ""
-
-    # by a name for people: settings of a task the best policy is tried on and was not trained for
     elsewhere: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -33,17 +32,19 @@ class Study:
 
 
 THREE_ROUTES = {"routes": ["right", "straight", "left"]}
+OVAL = {"second town (oval)": {"town": "oval", "routes": ["0-6"]}}
+ELSEWHERE = {"held-out routes (straight, left)": {"routes": ["straight", "left"]}, **OVAL}
 TRAFFIC = {"traffic": True, "scenario": 0}
 
 STUDIES = {
     study.name: study
     for study in (
-        Study("quickstart", "Numbers, one route", "quickstart", 11_000, (0, 1, 2)),
+        Study("quickstart", "Numbers, one route", "quickstart", 11_000, (0, 1, 2), elsewhere=ELSEWHERE),
         Study("quickstart-ddpg", "Numbers, one route, DDPG", "quickstart", 15_000, overrides={"algorithm": "ddpg"}),
         Study("quickstart-traffic", "Numbers, one route, 20 vehicles", "quickstart", 15_000, overrides=TRAFFIC),
-        Study("vision-small", "Pixels, one route", "vision-small", 15_000, (0, 1, 2)),
+        Study("vision-small", "Pixels, one route", "vision-small", 15_000, (0, 1, 2), elsewhere=ELSEWHERE),
         Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
-        Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides=THREE_ROUTES),
+        Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides=THREE_ROUTES, elsewhere=OVAL),
         Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same"}),
         Study("vision-traffic", "Pixels, one route, 20 vehicles", "vision-small", 20_000, overrides=TRAFFIC),
     )

@@ -159,6 +159,12 @@ def _gradients() -> list[ChartSpec]:
             names=tuple(f"{net} {part}" for net, part in modules),
         ),
         ChartSpec(
+            "policy-head-share",
+            "Policy head's share of the actor's gradient",
+            "Gradients",
+            ("gradients/policy_head_share",),
+        ),
+        ChartSpec(
             "feature-norms",
             "Feature norms",
             "Gradients",

@@ -107,7 +107,14 @@ def learner() -> list[Metric]:
 
 
 def gradients() -> list[Metric]:
-    found = []
+    found = [
+        Metric(
+            "gradients/policy_head_share",
+            "Policy head's share",
+            "",
+            "Norm of the policy head's gradient / norm of the actor's whole; near 0 the encoder takes it all",
+        )
+    ]
     for net in ("actor", "critic"):
         for side, tag in (("before_clip", "BEFORE"), ("after_clip", "AFTER")):
             found.append(

@@ -30,7 +30,12 @@ def test_networks_without_an_encoder_say_nothing_of_one() -> None:
     learner.update(batch())
     names = set(learner.diagnostics())
     assert names == {
-        name for name in CATALOG if owned(name) and "encoder" not in name and "feature" not in name
+        name
+        for name in CATALOG
+        if owned(name)
+        and "encoder" not in name
+        and "feature" not in name
+        and name != "gradients/policy_head_share"
     }
 
 
@@ -74,6 +79,14 @@ def test_module_norms_add_up_to_the_global_norm() -> None:
     assert np.hypot(encoder, head) == pytest.approx(total, rel=1e-5)
     clipped = learner.critic_optimiser.vector.gradient.norm().item()
     assert clipped == pytest.approx(seen["gradients/critic_norm_after_clip"], rel=1e-5)
+
+
+def test_the_policy_heads_share_is_its_norm_over_the_whole() -> None:
+    learner = agent(actor_input="image", encoder="small", policy_delay=1)
+    learner.update(batch(images=True))
+    seen = learner.diagnostics()
+    head, total = (seen[f"gradients/actor{part}_norm_before_clip"] for part in ("_head", ""))
+    assert seen["gradients/policy_head_share"] == pytest.approx(head / total, rel=1e-5)
 
 
 def spoilt() -> torch.Tensor:

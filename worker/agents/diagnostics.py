@@ -13,6 +13,7 @@ from worker.agents.parameters import ParameterVector
 from worker.replay.batch import Batch, Observations
 
 STATISTICS = ("mean", "std", "min", "max")
+TINY = 1e-30  # so that no gradient at all has a share of 0
 DIMENSIONS = ("steering", "throttle")
 
 Named = list[tuple[str, torch.Tensor]]
@@ -76,6 +77,9 @@ class ActorTrace:
             found.append((f"actions/policy_{name}_std", column.std(correction=0)))
         inputs = self.actor.join(self.features, self.observations)
         found.append(("learner/actor_dead_units", _dead_percent(self.actor.head, inputs)))
+        if self.norms.encoder is not None:
+            share = self.norms.head / self.norms.total.clamp(min=TINY)
+            found.append(("gradients/policy_head_share", share))
         return found + _norms("actor", self.norms) + _feature_norm("actor", self.features)
 
     def evidence(self) -> dict[str, NDArray[Any]]:
