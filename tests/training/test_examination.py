@@ -15,7 +15,7 @@ from backend.runs.service import get_run
 from tests.training.conftest import Lab, MakeLab
 from tests.workers.conftest import until
 from worker.examination import examine
-from worker.simulators import EmbeddedSimulators
+from worker.simulators import make_simulators
 from worker.tasks import Bench
 from worker.training import Outcome
 
@@ -24,7 +24,7 @@ SHORT = {"total_steps": 300, "checkpoint_interval": 250}
 
 def bench_of(lab: Lab) -> Bench:
     settings = lab.settings.model_copy(update={"database_url": lab.database.url})
-    simulators = EmbeddedSimulators(lab.database, "w", 1, settings.logs_folder)
+    simulators = make_simulators(settings, lab.database, "w")
     return Bench("w", settings, lab.database, simulators)
 
 

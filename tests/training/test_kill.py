@@ -21,7 +21,7 @@ from backend.runs.states import RunState
 from backend.settings import Settings
 from tests.training.conftest import SMALL
 
-PATIENCE = 100.0
+PATIENCE = 300.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,11 +46,14 @@ def spawn(database: Database, run_id: int, data: Path) -> tuple[subprocess.Popen
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
-    """Its exit code, once it has ended by itself."""
-    code = process.wait(timeout=PATIENCE)
-    assert process.stdin is not None
-    process.stdin.close()
-    return code
+    """Its exit code, once it has ended by itself; one that does not must not write into the next test."""
+    try:
+        return process.wait(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def row(database: Database, run_id: int) -> Run:
@@ -72,7 +75,7 @@ def rewards(database: Database, run_id: int) -> list[tuple[int, float]]:
     return list(zip(points.step.tolist(), points.value.tolist(), strict=True))
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_a_trainer_killed_in_mid_episode_goes_on_to_the_very_same_end(
     database: Database, tmp_path: Path
 ) -> None:
