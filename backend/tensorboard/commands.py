@@ -1,6 +1,7 @@
 """`pitwall import` and `pitwall export`: metrics in from TensorBoard, out to TensorBoard, CSV and Parquet."""
 
 import json
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +19,7 @@ def import_log(
     database: Database, folder: Path, name: str, learning_starts: int | None, as_json: bool
 ) -> None:
     """Import a log and say what became of it."""
-    result = import_tensorboard(database, folder, name, learning_starts, time.time())
+    result = import_tensorboard(database, folder, name, learning_starts, time.time(), _progress)
     if as_json:
         told = {"run_id": result.run_id, "points": result.points, "metrics": result.metrics}
         typer.echo(json.dumps({**told, "new": result.new, "problems": result.problems}))
@@ -27,6 +28,12 @@ def import_log(
         typer.echo(f"note: {problem}")
     had = "imported as" if result.new else "was imported before as"
     typer.echo(f"{result.points:,} points of {result.metrics} metrics {had} run {result.run_id}")
+
+
+def _progress(words: str) -> None:
+    """For people: a script that reads standard error wants errors only."""
+    if sys.stderr.isatty():
+        typer.echo(words, err=True)
 
 
 def export_run(database: Database, run_id: int, target: str, folder: Path) -> None:
@@ -53,8 +60,8 @@ def export_run(database: Database, run_id: int, target: str, folder: Path) -> No
 
 def _write(file: Path, blocks: Iterable[bytes]) -> None:
     """The whole file or none."""
-    partial = file.with_suffix(".partial")
-    with partial.open("wb") as stream:
+    unfinished = file.with_suffix(".partial")
+    with unfinished.open("wb") as stream:
         for block in blocks:
             stream.write(block)
-    partial.replace(file)
+    unfinished.replace(file)

@@ -1,5 +1,6 @@
 """TensorBoard in: a folder of event files as catalogued metrics, and as a finished run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,16 @@ class TensorboardLog:
 
 
 def import_tensorboard(
-    database: Database, folder: Path, name: str, learning_starts: int | None, now: float
+    database: Database,
+    folder: Path,
+    name: str,
+    learning_starts: int | None,
+    now: float,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> ImportResult:
     """Make a finished run of a log, judged by the behavioural rules; all of it or nothing.
+
+    `tell` hears what comes next, of the parts that take long.
 
     The same files, by their content, are imported once: again, they change nothing. Without a `name`
     the run is called as its folder; without `learning_starts` the log's first exploration noise tells.
@@ -77,6 +85,7 @@ def import_tensorboard(
     Raises:
         UnreadableLog: for a log that is missing, empty, truncated or corrupt.
     """
+    tell(f"1 of 3: reading {folder}")
     log = read_log(folder)
     with database.read() as session:
         known = _find(session, log)
@@ -84,7 +93,9 @@ def import_tensorboard(
         return ImportResult(known, log.points, len(log.series), log.notes, False)
     run = _run_of(log, name or folder.resolve().name, learning_starts, now)
     # Outside of the transaction: on SQLite nobody else could write meanwhile.
+    tell(f"2 of 3: judging {log.points:,} points of {len(log.series)} metrics")
     judgement = _judge(run, log)
+    tell(f"3 of 3: storing them in {database.engine.dialect.name}")
     with database.write() as session:
         # Somebody else may have imported the same log in the meantime.
         if (known := _find(session, log)) is None:
