@@ -177,7 +177,7 @@ def mlflow(stack: ExitStack, folder: Path, python: str, steps: int) -> Tool:
 
 
 @contextmanager
-def serving(command: list[str], port: int, limit: float = 120.0) -> Iterator[None]:
+def serving(command: list[str], port: int, limit: float = 600.0) -> Iterator[None]:
     """A peer's server, once it answers."""
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

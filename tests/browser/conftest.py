@@ -65,6 +65,8 @@ def page(chromium: Browser, server: ServerProcess) -> Iterator[Page]:
     """A signed-in page; anything it asks of another host, and any fault in a script, fails the test."""
     context = chromium.new_context(base_url=server.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(60_000)
+    # A page is there when Plotly is: 4.5 MB to read for a browser that shares its cores.
+    context.set_default_navigation_timeout(180_000)
     page = context.new_page()
     outside: list[str] = []
     faults: list[str] = []

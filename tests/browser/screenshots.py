@@ -21,6 +21,7 @@ from backend.runs.groups import create_group, members
 from backend.runs.matrix import expand
 from backend.runs.service import create_run, request_halt, request_rollback
 from tests.browser.conftest import ARGUMENTS
+from tests.web.recorded import record_evaluation
 from tests.web.scripted import WORKER, ScriptedTrainer, fleet
 from tests.web.server import TOKEN, ServerProcess
 
@@ -218,6 +219,8 @@ def main() -> int:
         Base.metadata.create_all(database.engine)
         now = time.time()
         trainers = [*scripted_runs(database, now), *seeds(database, now)]
+        for step, failed in ((5000, 3), (15_000, 1)):
+            record_evaluation(Path(folder) / "snapshots", 1, step, int(now) - failed, failed=failed)
         with ServerProcess(Path(folder), database.url) as server:
             shoot_all(server.url, trainers, names, widths)
         database.close()

@@ -45,12 +45,15 @@ def start_run(page: Page, **values: str) -> int:
 def test_a_run_is_started_watched_halted_and_rolled_back(
     page: Page, worker: ScriptedWorker, stored: Database
 ) -> None:
+    # Slowly at first: a busy browser must still see the run before it is judged.
+    worker.decisions = 1
     run_id = start_run(
         page, name="from the form", checkpoint_interval="500", evaluation_interval="500"
     )
     expect(page.locator("#run-head")).to_contain_text("running")
     expect(page.locator("#liveness")).to_have_text("live")
     expect(page.locator("#verdict")).to_contain_text("TOO EARLY")
+    worker.decisions = 60
 
     drawn = wait_for_points(page, "return", 5)
     wait_for_points(page, "return", drawn)
