@@ -13,7 +13,7 @@ from backend.runs.models import Run, RunGroup
 from backend.runs.states import Action, RunState
 from backend.web.comparison import GROUP_CHARTS
 from backend.web.estimates import slots
-from backend.web.pace import expected, remaining
+from backend.web.pace import Pace, expected, remaining
 from backend.web.sparklines import sparklines
 from backend.web.views import RunView
 
@@ -72,13 +72,16 @@ def _left(session: Session, runs: Sequence[Run], now: float) -> float | None:
     waiting = [run for run in runs if not RunState(run.state).is_over]
     if not waiting or not at_a_time:
         return None
+    paces: dict[str, Pace | None] = {}  # seeds of one variant are expected to be equally fast
     found = []
     for run in waiting:
         if run.state == RunState.RUNNING:
             found.append(remaining(session, run, now))
-        else:
-            pace = expected(session, run.config, now)
-            found.append(pace.seconds(run.config, run.step) if pace else None)
+            continue
+        if run.variant not in paces:
+            paces[run.variant] = expected(session, run.config, now)
+        pace = paces[run.variant]
+        found.append(pace.seconds(run.config, run.step) if pace else None)
     known = [seconds for seconds in found if seconds is not None]
     if len(known) < len(found):
         return None

@@ -100,6 +100,7 @@ def test_axe_finds_nothing_serious_on_any_page(
         assert serious == [], f"{path} in {theme}: {serious}"
 
 
+@pytest.mark.timeout(600)
 def test_no_page_scrolls_sideways_from_a_telephone_to_a_wide_screen(page: Page) -> None:
     for path in PAGES:
         page.goto(path)
