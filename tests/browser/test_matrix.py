@@ -10,6 +10,7 @@ DRAWN = """() => (document.querySelector('#chart-return .plot')?.data ?? [])
   .filter((trace) => trace.meta.role === 'compared').map((trace) => trace.name)"""
 
 
+@pytest.mark.timeout(600)
 def test_a_matrix_is_previewed_started_watched_compared_and_halted(
     page: Page, worker: ScriptedWorker
 ) -> None:
@@ -27,12 +28,12 @@ def test_a_matrix_is_previewed_started_watched_compared_and_halted(
     page.wait_for_url("**/groups/*")
     address = page.url
     expect(page.locator("#group-head")).to_contain_text("running")
-    page.wait_for_function(f"() => ({DRAWN})().length === 2", timeout=60_000)
+    page.wait_for_function(f"() => ({DRAWN})().length === 2", timeout=120_000)
     assert sorted(name.split()[0] for name in page.evaluate(DRAWN)) == ["DDPG", "TD3"]
     page.get_by_role("link", name="Compare in full").click()
     expect(page.get_by_role("heading", name="TD3 beside DDPG")).to_be_visible()
     page.goto(address)
     page.get_by_role("button", name="Halt all").click()
     page.locator("#ask").get_by_role("button", name="Halt 4").click()
-    expect(page.locator("#group-head")).to_contain_text("4 halted", timeout=60_000)
+    expect(page.locator("#group-head")).to_contain_text("4 halted", timeout=120_000)
     expect(page.get_by_role("button", name="Resume all")).to_be_visible()
