@@ -159,14 +159,14 @@ def test_state_verdict_gates_start_and_halt_work_without_a_script(
 
 def test_a_wrong_form_keeps_its_values_and_is_checked_while_typed(page: Page) -> None:
     page.goto("/runs/new?from=quickstart")
-    page.get_by_label("Seed").fill("12")
+    page.locator("#seed").fill("12")
     page.get_by_label("Total steps").fill("10")
     expect(page.locator("#summary")).to_contain_text("1 value to mend")
     expect(page.locator("#learning_starts-error")).to_contain_text("lower it or lengthen the run")
     expect(page.locator("#summary")).to_contain_text("total steps")
     page.get_by_role("button", name="Start run").click()
     expect(page.locator("#problems")).to_be_focused()
-    assert page.get_by_label("Seed").input_value() == "12"
+    assert page.locator("#seed").input_value() == "12"
     assert page.get_by_label("Total steps").input_value() == "10"
 
 
@@ -314,7 +314,7 @@ def test_charts_that_come_on_screen_together_come_in_one_request(page: Page) -> 
     page.wait_for_selector("metric-chart[data-drawn]", timeout=60_000)
     charts = [url for url in asked if "/runs/2/charts" in url]
     assert len(charts) == 1
-    assert charts[0].count("charts=") > 2
+    assert charts[0].count("charts=") > 1
 
 
 def test_a_log_is_sent_with_progress_and_what_is_wrong_with_it_is_said(

@@ -13,6 +13,7 @@ from backend.metrics import store
 from backend.runs.attempts import requeue
 from backend.runs.config import parse_config
 from backend.runs.service import create_run
+from backend.web.comparison import MOST_RUNS
 from tests.web.scripted import NOW, ScriptedTrainer, claimed_run
 
 
@@ -202,4 +203,4 @@ def test_several_runs_share_one_chart(api: TestClient, trainer: ScriptedTrainer)
     assert len(zoomed["data"][0]["x"]["bdata"]) < len(drawn["data"][0]["x"]["bdata"])
     assert api.get(address).status_code == 422
     assert api.get(f"{address}?runs=99").status_code == 404
-    assert api.get(address + "?" + "&".join(["runs=1"] * 9)).status_code == 422
+    assert api.get(address + "?" + "&".join(["runs=1"] * (MOST_RUNS + 1))).status_code == 422

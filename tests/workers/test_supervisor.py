@@ -29,7 +29,7 @@ from worker.watch import Limits
 
 Read = Callable[[int], Run]
 # Only trainers that do not obey meet short limits: the others may be slow on a busy machine.
-PATIENT = Limits(look=0.05, beat=0.1, leave=2)
+PATIENT = Limits(look=0.05, beat=0.1, leave=30)
 STRICT = {"deaf": replace(PATIENT, stop=0.6), "stall": replace(PATIENT, stall=1)}
 
 
