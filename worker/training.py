@@ -15,6 +15,7 @@ from backend.checkpoints.kinds import CheckpointKind
 from backend.errors import CheckpointError
 from backend.gates.engine import Request as Demand
 from backend.rules.rule import RuleAction
+from backend.rules.verdict import Verdict
 from backend.runs.config import RunConfig
 from backend.runs.events import Level
 from worker.agents import TD3, Exploration, NonFinite
@@ -148,8 +149,10 @@ class Training:
             if demands and due:
                 self._save_beside(CheckpointKind.ALERT)
             return None
-        self._save(CheckpointKind.ALERT)
         rolls = ending.action is RuleAction.ROLLBACK
+        # On a warning the verdict is not NO-GO: a checkpoint of now would be the one gone back to.
+        if not rolls or self.journal.verdict == Verdict.NO_GO:
+            self._save(CheckpointKind.ALERT)
         outcome = Outcome.ROLLED_BACK if rolls else Outcome.HALTED
         return End(outcome, f"{ending.kind} {ending.rule}: {ending.reason}")
 

@@ -16,7 +16,7 @@ def verdict(
         str | None,
         typer.Option(help="behavioural, founding, or a saved preset; default the run's own"),
     ] = None,
-    at: Annotated[int | None, typer.Option(help="Judge as of this step")] = None,
+    at: Annotated[int | None, typer.Option(min=0, help="Judge as of this step")] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +66,7 @@ def compare(
         str, typer.Option(help="config (everything but the seed), or a key such as algorithm")
     ] = "config",
     metric: Annotated[str, typer.Option(help="What is compared")] = "evaluation/return_mean",
-    at: Annotated[int | None, typer.Option(help="Compare at this step")] = None,
+    at: Annotated[int | None, typer.Option(min=0, help="Compare at this step")] = None,
     waive: Annotated[
         bool, typer.Option(help="Compare returns though the rewards differ; that is then said")
     ] = False,

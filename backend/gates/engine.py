@@ -142,7 +142,7 @@ class GateEngine:
             rule = self._rules.get(flip.rule)
             if rule is None or not RuleState(flip.after).alerts:
                 continue
-            if flip.after == RuleState.CRITICAL and rule.name in self._override:
+            if flip.after in (rule.worst, RuleState.CRITICAL) and rule.name in self._override:
                 yield Request(self._override[rule.name], rule.name, flip.reason)
             elif flip.after in (rule.acts_on, RuleState.CRITICAL):
                 yield Request(rule.action, rule.name, flip.reason)

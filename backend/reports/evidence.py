@@ -41,6 +41,12 @@ class Evidence:
     def last_step(self) -> int:
         return max((int(c.step[-1]) for c in self.series.values() if len(c)), default=0)
 
+    @property
+    def planned_steps(self) -> int | None:
+        """What the configuration asked for; None for a log that ends where it ends."""
+        planned = self.facts.total_steps
+        return planned if self.facts.native or planned > self.last_step else None
+
     @cached_property
     def summaries(self) -> dict[str, Summary]:
         """A summary of every metric that has finite values."""

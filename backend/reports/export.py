@@ -148,7 +148,7 @@ def report_document(evidence: Evidence) -> dict[str, Any]:
     found = {
         "run": evidence.run,
         "last_step": evidence.last_step,
-        "planned_steps": evidence.facts.total_steps,
+        "planned_steps": evidence.planned_steps,
         "steps_per_second": evidence.steps_per_second,
         "quarters": [quarter.document() for quarter in evidence.quarters],
         "metrics": {

@@ -97,22 +97,22 @@ def _findings(evidence: Evidence) -> Section | None:
 
 def _short_version(evidence: Evidence) -> Section:
     items: list[Text] = [(evidence.judge.sentence(evidence.last_step),)]
-    planned, done = evidence.facts.total_steps, evidence.last_step
-    items.append(
-        fill(
-            "{done} of {planned} planned steps were done.",
-            {
-                "done": evidence.counted(done, "step", "last step logged"),
-                "planned": evidence.counted(planned, "total_steps", "configured"),
-            },
-        )
-    )
+    items.append(_length(evidence))
     overall = evidence.statistic("episode/return", "mean")
     spread = evidence.statistic("episode/return", "std")
     if overall and spread:
         items.append(fill("Overall return {m} ± {s}.", {"m": overall, "s": spread}))
     items.extend(_phase_change(evidence))
     return Section("TL;DR", (Bullets(tuple(items)),))
+
+
+def _length(evidence: Evidence) -> Text:
+    """Steps done beside steps planned, where a plan is known."""
+    done = evidence.counted(evidence.last_step, "step", "last step logged")
+    if evidence.planned_steps is None:
+        return fill("{done} steps were done; how many were planned was not logged.", {"done": done})
+    planned = evidence.counted(evidence.planned_steps, "total_steps", "configured")
+    return fill("{done} of {planned} planned steps were done.", {"done": done, "planned": planned})
 
 
 def _phase_change(evidence: Evidence) -> Iterator[Text]:

@@ -116,7 +116,7 @@ class CustomRule(Rule):
         super().__init__(context)
         self.spec = spec
         self.name, self.title = spec.name, spec.title or spec.name
-        self.action, self.acts_on = spec.action, spec.level
+        self.action, self.acts_on, self.worst = spec.action, spec.level, spec.level
         self.threshold = spec.limit
         self._measure: Measure = MEASURES[spec.kind](spec)
         self._streak = Streak(spec.samples, spec.samples)

@@ -93,8 +93,8 @@ class Stagnation(Rule):
 
     name = "stagnation"
     title = "Stagnation"
-    action = RuleAction.CHECKPOINT
-    acts_on = RuleState.WARNING
+    action = RuleAction.HALT
+    acts_on = worst = RuleState.WARNING
 
     def __init__(self, context: Context, *, steps: int = 100_000, margin: float = 10.0) -> None:
         super().__init__(context)

@@ -1,7 +1,8 @@
 """The presets by name, and the rules of a run built from one."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from backend.rules.behavioural import Parameters, behavioural_rules
@@ -92,7 +93,17 @@ def problems(preset: RulePreset) -> dict[str, str]:
             found[f"actions.{rule}"] = (
                 f"'{rule}' is no rule of {preset.name}: choose from {', '.join(known)}"
             )
+    return found | _own_problems(preset, known)
+
+
+def _own_problems(preset: RulePreset, known: Collection[str]) -> dict[str, str]:
+    found = {}
+    names = [spec.name for spec in preset.custom]
     for spec in preset.custom:
+        if names.count(spec.name) > 1:
+            found[f"custom.{spec.name}"] = (
+                f"'{spec.name}' names {names.count(spec.name)} rules: give each its own name"
+            )
         if spec.name in known:
             found[f"custom.{spec.name}"] = f"'{spec.name}' is a built-in rule: give it another name"
         if spec.kind == "ratio" and not spec.other:
@@ -105,6 +116,10 @@ def _problem(rule: str, name: str, value: object, known: dict[str, object]) -> s
         return f"'{name}' is no parameter of {rule}: choose from {', '.join(known) or 'none'}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{name} of {rule} is {value!r}: give a number"
-    if isinstance(known[name], int) and not isinstance(value, int):
+    if not math.isfinite(value):
+        return f"{name} of {rule} is {value!r}: give a finite number"
+    if not isinstance(known[name], int):
+        return None
+    if not isinstance(value, int):
         return f"{name} of {rule} is {value!r}: give a whole number"
-    return None
+    return None if value >= 1 else f"{name} of {rule} is {value}: give 1 or more"

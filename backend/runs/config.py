@@ -313,7 +313,7 @@ class RunConfig(BaseModel):
     halt_on: list[str] = _field(
         [],
         "verdict",
-        "Rules whose critical state halts the run after a checkpoint, besides those that always do",
+        "Rules whose worst state halts the run after a checkpoint, besides those that always do",
     )
     gates: Literal["act", "note"] = _field(
         "act",

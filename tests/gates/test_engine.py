@@ -1,8 +1,12 @@
 """The engine in the worker: what it asks of the trainer, and how it goes on after a resume."""
 
 import time
+from dataclasses import replace
+
+import pytest
 
 from backend.gates.engine import GateEngine
+from backend.rules.presets import PRESETS
 from backend.rules.rule import RuleAction, RuleState
 from backend.runs.config import parse_config
 from tests.rules.scripted import FACTS, Script, explored, healthy_samples
@@ -50,6 +54,33 @@ def test_a_low_disk_asks_for_a_halt_at_warning() -> None:
     engine = GateEngine(FACTS)
     engine.observe(Script().samples(healthy_samples(3, system__disk_free_bytes=1e9)).points)
     assert engine.evaluate(1_400).actions == {RuleAction.HALT}
+
+
+@pytest.mark.parametrize("asked", ["halt_on", "actions", "founding"])
+def test_a_rule_that_knows_no_worse_than_a_warning_halts_at_it(asked: str) -> None:
+    """Early stopping: by the preset, by an action of one's own, or by the run's `halt_on`."""
+    preset = PRESETS["founding"]
+    if asked != "founding":
+        own = RuleAction.HALT if asked == "actions" else RuleAction.NOTE
+        preset = replace(preset, actions={"stagnation": own})
+    chosen = ["stagnation"] if asked == "halt_on" else []
+    engine = GateEngine(replace(FACTS, total_steps=1_000_000), preset, halt_on=chosen)
+    falling = Script().episodes([500.0] * 100, length=1_000).episodes([480.0] * 100, length=1_000)
+    engine.observe(falling.points)
+    judgement = engine.evaluate(200_001)
+    assert judgement.verdict == "conditional-go"
+    assert [(r.rule, r.action) for r in judgement.requests] == [("stagnation", RuleAction.HALT)]
+
+
+def test_a_third_critical_alert_within_50k_steps_asks_for_a_halt() -> None:
+    bad, good = healthy_samples(1, learner__td_error_q1=60.0), healthy_samples(3)
+    good = [{**sample, "learner/td_error_q1": 1.0} for sample in good]
+    engine = GateEngine(FACTS, PRESETS["founding"])
+    engine.observe(Script().samples((bad + good) * 2).points)
+    assert RuleAction.HALT not in engine.evaluate(1_900).actions
+    engine = GateEngine(FACTS, PRESETS["founding"])
+    engine.observe(Script().samples((bad + good) * 3).points)
+    assert RuleAction.HALT in engine.evaluate(1_901).actions
 
 
 def test_points_of_the_loops_present_step_wait_for_the_next_flush() -> None:

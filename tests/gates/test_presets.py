@@ -1,5 +1,6 @@
 """Presets people save: versions, and refusals that name the field."""
 
+import math
 from typing import Any
 
 import pytest
@@ -73,6 +74,12 @@ def test_an_unknown_preset_is_not_found_with_the_names_there_are(
         ({"name": "founding"}, "name"),
         ({"name": "no spaces"}, "name"),
         ({"parameters": {"transition": {"stepz": 1}}}, "parameters.transition.stepz"),
+        ({"parameters": {"transition": {"steps": -5}}}, "parameters.transition.steps"),
+        (
+            {"parameters": {"over_estimation": {"critical": math.nan}}},
+            "parameters.over_estimation.critical",
+        ),
+        ({"custom": [STRICT["custom"][0], STRICT["custom"][0]]}, "custom.td_high"),
         ({"custom": [{**STRICT["custom"][0], "kind": "magic"}]}, "custom.0.kind"),
         ({"custom": [{**STRICT["custom"][0], "kind": "ratio"}]}, "custom.td_high.other"),
         ({"custom": [{**STRICT["custom"][0], "name": "transition"}]}, "custom.transition"),

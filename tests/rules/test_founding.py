@@ -43,7 +43,7 @@ def test_stagnation_warns_when_the_best_of_100k_steps_falls_behind() -> None:
     judge, _ = judged(script, LONG, "founding")
     found = result(judge, "stagnation")
     assert found.state is RuleState.WARNING
-    assert found.action == "checkpoint"
+    assert found.action == "halt"
     assert judge.verdict == "conditional-go"
 
 

@@ -17,7 +17,9 @@ from backend.checkpoints.files import CheckpointFiles, verify_checkpoint
 from backend.checkpoints.kinds import CheckpointKind
 from backend.checkpoints.service import list_checkpoints
 from backend.errors import CheckpointDamaged
+from backend.gates.engine import Request as Demand
 from backend.metrics.store import list_metrics, read_points
+from backend.rules.rule import RuleAction
 from backend.runs.events import list_events
 from backend.runs.models import Segment
 from backend.runs.service import get_run, request_resume, request_rollback
@@ -361,6 +363,16 @@ def test_a_rule_rolls_back_to_the_newest_checkpoint_that_was_not_no_go(make_lab:
     with lab.attempt() as training:
         assert training.progress.step == good.step
     assert good.step < last.step
+
+
+def test_a_rollback_on_a_warning_leaves_no_checkpoint_of_the_trouble_to_go_back_to(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab()
+    with lab.attempt() as training:
+        end = training._heed([Demand(RuleAction.ROLLBACK, "mine", "lost")])
+    assert end == End(Outcome.ROLLED_BACK, "rule mine: lost")
+    assert kinds(lab) == []
 
 
 def spoiled(training: Training) -> End:
