@@ -156,7 +156,8 @@ def test_with_the_database_away_points_wait_on_disk_and_catch_up_in_order(
     assert steps(database, run[0]) == list(range(1, 41))
     assert behind[-1] == 0
     assert "is away" in told[0]
-    assert "40 points caught up, 0 lost" in told[1]
+    # The last points may find the database back and never wait on disk.
+    assert "points caught up, 0 lost" in told[1]
     assert recorder.outage is None
     assert recorder.close()
     assert not (tmp_path / "spool").exists()
