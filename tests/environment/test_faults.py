@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.environment.conftest import start_simulator, stop
 from tests.workers.conftest import until
 from worker.environment import SimulatorAddress
 from worker.environment.lookout import Tripwire
+
+PATIENCE = 120.0
 
 CLIENT = """
 import os, sys, time
@@ -81,6 +84,24 @@ os._exit(0)
 """
 
 
+@contextmanager
+def client_of(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A client in a process of its own, driving; ended with the test, which must not wait for one that hangs."""
+    command = [sys.executable, "-c", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        try:
+            assert client.stdout is not None
+            assert client.stdout.readline() == "driving\n"
+            yield client
+        finally:
+            client.kill()
+
+
+def rest_said(client: "subprocess.Popen[str]") -> str:
+    """What it says until it ends by itself."""
+    return client.communicate(timeout=PATIENCE)[0]
+
+
 @pytest.fixture
 def fragile() -> Iterator[tuple["subprocess.Popen[str]", SimulatorAddress]]:
     process, address = start_simulator()
@@ -95,13 +116,10 @@ def test_a_lost_simulator_is_told_within_the_timeout_and_closing_does_not_wait(
     fragile: tuple["subprocess.Popen[str]", SimulatorAddress], fault: signal.Signals, preset: str
 ) -> None:
     process, address = fragile
-    command = [sys.executable, "-c", CLIENT, preset, str(address.port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdout is not None
-        assert client.stdout.readline() == "driving\n"
+    with client_of(CLIENT, preset, str(address.port)) as client:
         time.sleep(0.2)
         process.send_signal(fault)
-        lost, still, closed = client.stdout.read().splitlines()
+        lost, still, closed = rest_said(client).splitlines()
     assert float(lost.split()[0]) >= 2.9, lost
     assert f"simulator 127.0.0.1:{address.port} is lost" in lost or "no camera image" in lost
     assert "was lost: build a new environment" in still
@@ -116,17 +134,14 @@ def test_the_lookout_tells_of_a_dead_hung_or_restarted_server_under_a_tick(
 ) -> None:
     process, address = fragile
     ports = [str(address.port), str(address.traffic_port)]
-    command = [sys.executable, "-c", WATCHED, *ports, traffic]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdout is not None
-        assert client.stdout.readline() == "driving\n"
+    with ExitStack() as started:
+        client = started.enter_context(client_of(WATCHED, *ports, traffic))
         process.send_signal(signal.SIGSTOP if fault == "stop" else signal.SIGKILL)
         if fault == "restart":
             process.wait()
             again, _ = start_simulator(address.port)
-        told = client.stdout.read()
-    if fault == "restart":
-        stop(again)
+            started.callback(stop, again)
+        told = rest_said(client)
     assert ("hangs" if fault == "stop" else "has ended or was restarted") in told
     assert f"simulator 127.0.0.1:{address.port}" in told
     assert client.returncode == 7

@@ -87,7 +87,7 @@ class Lookout(Thread):
         self._connection = connection
         self._on_lost = on_lost
         self._stopped = Event()
-        self._frame = connection.frame
+        self._frame_when_cut: int | None = None
 
     def run(self) -> None:
         address = self._connection.address
@@ -105,11 +105,17 @@ class Lookout(Thread):
         self.join()
 
     def _mend(self, wire: Tripwire) -> None:
-        """Only a server that ticks on has not died of it: one restarted on the same port never will."""
+        """Only a server that ticks on has not died of it: one restarted on the same port never will.
+
+        The answer to one tick may have been under way when the server ended; a second one proves it alive.
+        """
         wire.listen()
-        if wire.is_cut and self._connection.frame != self._frame:
+        if not wire.is_cut:
+            self._frame_when_cut = None
+        elif self._frame_when_cut is None:
+            self._frame_when_cut = self._connection.frame
+        elif self._connection.frame > self._frame_when_cut + 1:
             wire.connect()
-        self._frame = self._connection.frame
 
     def _report(self, began: float, reason: str) -> bool:
         """Unless that tick has just come back, hold the ticking thread and tell."""
