@@ -52,7 +52,6 @@ def read_group(session: Session, query: Mapping[str, str], now: float) -> dict[s
         "actions": legal(views),
         "sparks": sparklines(session, [run.id for run in runs]),
         "attention": sum(view.needs_attention for view in views),
-        "live": any(view.is_live for view in views),
         "chart_names": GROUP_CHARTS,
     }
 

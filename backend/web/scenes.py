@@ -1,6 +1,6 @@
 """What each page shows: one reading of the database, the page's template, and the parts kept live."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from backend.runs.events import list_events
 from backend.runs.models import Run
 from backend.runs.service import get_run, list_runs, list_segments
 from backend.runs.states import RunState
+from backend.web.compared import glance, read_comparison
 from backend.web.episodes import last_episodes
 from backend.web.forms import text
 from backend.web.grouping import group_lines, read_group
@@ -54,7 +55,8 @@ class Scene:
     """A page: how its context is read, which elements are kept live, and what more belongs to it.
 
     `charts`: new points are sent; `sight`: the trainer's last picture and trace are shown; `recordings`:
-    what was recorded of its evaluations is.
+    what was recorded of its evaluations is. `glance`: where reading it all is dear, what differs once
+    it is worth it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Scene:
     charts: bool = False
     sight: bool = False
     recordings: bool = False
+    glance: Callable[[Session, Query], Hashable] | None = None
 
     def context(self, session: Session, query: Query, now: float, snapshots: Path) -> Context:
         """Everything the template needs."""
@@ -321,6 +324,13 @@ FLEET_SCENES = {
     ),
     "notifications": Scene(
         "notifications", "settings.html", read_notifications, {"deliveries": "_notifications.html"}
+    ),
+    "compare": Scene(
+        "compare",
+        "compare.html",
+        read_comparison,
+        {"comparison": "_comparison.html", "comparison-statistics": "_statistics.html"},
+        glance=glance,
     ),
     "group": Scene(
         "group",

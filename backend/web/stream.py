@@ -9,7 +9,7 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
+from backend.analysis.bands import Centre
 from backend.database import Database
 from backend.errors import PitwallError
 from backend.metrics.columns import Columns
@@ -34,6 +35,9 @@ INTERVAL = 1.0
 # A stream that ended is opened again at once, with its last id: nothing is lost, and a forgotten tab
 # or a client that went away without a word holds its connection only this long.
 LIFETIME = 600.0
+# Part of the time that may go into reading what is dear to read while it changes; in between a beat says
+# that the database answers.
+DEAR_SHARE = 0.1
 BACKLOG = 120
 QUEUE = 64
 
@@ -71,6 +75,7 @@ class Channel:
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     cursor: Cursor | None = None
     looked: bool = False
+    glanced: "Glance | None" = None
 
     def id_of(self, item: Item) -> str:
         return f"{self.epoch}-{item.number}"
@@ -193,6 +198,7 @@ class Tail:
         changed = {k: html for k, html in look.fragments.items() if channel.shown.get(k) != html}
         moved = channel.cursor is not None and look.moved_from(channel.cursor)
         channel.shown, channel.cursor, channel.looked = look.fragments, look.cursor, True
+        channel.glanced = look.glanced
         if moved:
             channel.publish(channel.item("reset", {}))
         elif look.tails:
@@ -206,13 +212,31 @@ class Tail:
         topic = channel.topic
         query = {**dict(topic.query), **({"run": str(topic.run_id)} if topic.run_id else {})}
         with self._database.read() as session:
+            began = time.monotonic()
+            seen = channel.scene.glance(session, query) if channel.scene.glance else None
+            if channel.glanced is not None and channel.glanced.suffices(seen, began):
+                return Look(channel.shown, {}, None, channel.glanced)
             fragments = channel.scene.fragments(session, query, time.time(), self._snapshots)
+            taken = time.monotonic() - began
             if topic.run_id is None or not channel.scene.charts:
-                return Look(fragments, {}, None)
+                glanced = Glance(seen, began + taken / DEAR_SHARE) if channel.scene.glance else None
+                return Look(fragments, {}, None, glanced)
             if channel.cursor is None:
                 return Look(fragments, {}, cursor_at_end(session, topic.run_id))
             new, cursor = read_since(session, topic.run_id, channel.cursor)
         return Look(fragments, {metric: _told(columns) for metric, columns in new.items()}, cursor)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a scene that is dear to read was like when it was last read, and when it may be read again."""
+
+    seen: Hashable
+    due: float
+
+    def suffices(self, seen: Hashable, now: float) -> bool:
+        """Nothing has changed since, or it is too soon."""
+        return seen == self.seen or now < self.due
 
 
 @dataclass(frozen=True)
@@ -222,6 +246,7 @@ class Look:
     fragments: dict[str, str]
     tails: dict[str, Any]
     cursor: Cursor | None
+    glanced: "Glance | None" = None
 
     def moved_from(self, before: Cursor) -> bool:
         """The run went on in another segment: part of what charts show is a branch now."""
@@ -292,9 +317,14 @@ async def stream_fleet(
     sort: Annotated[str, Query(max_length=20)] = "",
     group: Annotated[str, Query(max_length=10)] = "",
     ladder: Annotated[str, Query(pattern="^[0-9]{0,10}$")] = "",
+    runs: Annotated[str, Query(pattern="^[0-9,]{0,800}$")] = "",
+    by: Annotated[str, Query(max_length=64)] = "",
+    centre: Centre = Centre.IQM,
+    waive: Annotated[str, Query(pattern="^[01]?$")] = "",
 ) -> AsyncIterator[ServerSentEvent]:
-    """The same for the table of runs, for the fleet, for a group of runs, and for ladders."""
-    asked = {"q": q, "state": state, "sort": sort, "group": group, "ladder": ladder}
-    topic = Topic(view, query=tuple(asked.items()))
+    """The same for the table of runs, the fleet, a group of runs, ladders and a comparison (`runs=1,2`)."""
+    table = {"q": q, "state": state, "sort": sort, "group": group, "ladder": ladder}
+    compared = {"runs": runs, "by": by, "centre": centre.value, "waive": waive}
+    topic = Topic(view, query=tuple({**table, **compared}.items()))
     async for event in tail.listen(topic, last_id):
         yield event

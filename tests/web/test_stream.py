@@ -76,6 +76,20 @@ def test_only_what_changed_is_sent_again_and_a_beat_when_nothing_did(
 
 
 @on_sqlite
+def test_a_comparison_is_read_anew_only_when_a_run_went_on(
+    server: ServerProcess, trainer: ScriptedTrainer
+) -> None:
+    address = f"/api/v1/stream?view=compare&runs={trainer.run_id}&by=run"
+    with server.client() as client, stream(client, address) as events:
+        first = next(events)
+        assert "1,500" in first.data["comparison"]
+        assert "comparison-statistics" in first.data
+        assert next(events).name == "beat"
+        trainer.advance(100, time.time())
+        assert "1,600" in until(events, "fragments").data["comparison"]
+
+
+@on_sqlite
 def test_one_who_leaves_while_another_arrives_does_not_end_the_others_stream(
     trainer: ScriptedTrainer, database: Database, tmp_path: Path
 ) -> None:

@@ -1,11 +1,9 @@
 """Several runs over HTTP: charts with a line for each, and groups of seeds with their statistics."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
-from sqlalchemy.orm import Session
 
 from backend.analysis.bands import Centre
 from backend.analysis.grouping import EVERYTHING_BUT_THE_SEED
@@ -19,30 +17,13 @@ from backend.metrics.columns import Axis
 from backend.reports.comparison import RETURNS, compare, groups_of
 from backend.reports.comparison_report import comparison_report
 from backend.reports.latex import body
-from backend.runs.groups import get_group, members
-from backend.runs.models import Run
-from backend.runs.service import get_run
 from backend.web.api.schemas import RowId
 from backend.web.api.series import Bound, PixelColumns, check_range
+from backend.web.compared import chosen_runs
 from backend.web.comparison import MOST_LINES, MOST_RUNS, check_returns, grouped
 from backend.web.context import Reading
 
 router = APIRouter(prefix="/compare", tags=["compare"])
-
-
-def chosen_runs(
-    session: Session, numbers: Sequence[int], group_id: int | None, most: int = MOST_RUNS
-) -> list[Run]:
-    """The runs named, and those of a group; each once, in order.
-
-    Raises:
-        NotFound: a run or the group does not exist.
-    """
-    named = [get_run(session, number) for number in dict.fromkeys(numbers)]
-    if group_id is not None:
-        get_group(session, group_id)
-        named += [run for run in members(session, group_id) if run not in named]
-    return named[:most]
 
 
 @router.get("/charts/{chart}", response_class=Response)

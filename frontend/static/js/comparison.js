@@ -1,21 +1,18 @@
-// Comparisons have no stream: while a run still trains they are asked for again every few seconds.
-import { put } from "./dom.js";
+// Lines over several runs are made as a whole: drawn anew once the stream says that a run went on, at most every
+// few seconds.
+const EVERY = 5_000;
+let drawnAt = Date.now();
+let timer = 0;
+let greeted = false;
 
-const seconds = Number(document.querySelector("[data-fresh]")?.dataset.fresh);
-const parts = [...document.querySelectorAll("[data-renew]")].map(({ id }) => id);
-
-async function renew() {
-  if (parts.length) {
-    const response = await fetch(location.href);
-    if (!response.ok) return;
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const id of parts) {
-      const now = page.getElementById(id);
-      if (now) put(id, now.innerHTML);
-    }
-  }
+function redraw() {
+  timer = 0;
+  drawnAt = Date.now();
   document.dispatchEvent(new CustomEvent("reset"));
 }
 
-// A server that is away for a moment is asked again next time.
-if (seconds) setInterval(() => { if (!document.hidden) renew().catch(() => {}); }, seconds * 1000);
+document.addEventListener("fragments", () => {
+  // The first are what the page was made with.
+  if (greeted && !timer) timer = setTimeout(redraw, Math.max(0, drawnAt + EVERY - Date.now()));
+  greeted = true;
+});

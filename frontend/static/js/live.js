@@ -38,7 +38,7 @@ function announce() {
 }
 
 const handlers = {
-  fragments(data) { Object.entries(data).forEach(([id, html]) => put(id, html)); announce(); },
+  fragments(data) { Object.entries(data).forEach(([id, html]) => put(id, html)); announce(); tell("fragments"); },
   tail(data) { tell("tail", data); },
   reset() { tell("reset"); },
   beat() {},
