@@ -34,6 +34,7 @@ from worker.replay import ReplayBuffer
 from worker.saving import Saver, replay_episode
 from worker.seeding import seed_generators
 from worker.snapshots import Snapshots
+from worker.stages import Stages, Tell
 from worker.surroundings import surroundings
 from worker.training import Training
 from worker.vitals import Vitals
@@ -97,8 +98,10 @@ def opened(
     config, run_id = assignment.config, assignment.claim.run_id
     folder = settings.checkpoints_folder / f"run-{run_id:06d}"
     folder.mkdir(parents=True, exist_ok=True)
+    tell = Stages(database, run_id, assignment.claim.token)
     with ExitStack() as stack:
-        probes = _probe(assignment)
+        probes = _probe(assignment, tell)
+        tell("connecting to the simulator" if assignment.address else "making the environment")
         env = make_environment(config, assignment.address)
         stack.callback(env.close)
         observations, actions = env.observation_space, env.action_space
@@ -107,7 +110,7 @@ def opened(
         check_machine(config, observations, math.prod(actions.shape), folder)
         rehearsed = {}
         if assignment.checkpoint is None:
-            rehearsed = rehearse(config, env, folder).describe(config)
+            rehearsed = rehearse(config, env, folder, tell).describe(config)
         seed_generators(config.seed)
         agent = make_agent(config, observations, actions)
         replay = ReplayBuffer(
@@ -115,8 +118,9 @@ def opened(
         )
         exploration = Exploration(config, agent.action_dim)
         saver = Saver(folder, config, env, agent, replay, exploration)
-        progress = saver.restore(assignment.checkpoint) if assignment.checkpoint else Progress()
-        replayed = progress.episode is None or replay_episode(env, progress.episode)
+        start = assignment.checkpoint
+        progress = saver.restore(start, tell) if start else Progress()
+        replayed = progress.episode is None or replay_episode(env, progress.episode, tell)
         journal = Journal(
             database,
             assignment.claim,
@@ -155,7 +159,7 @@ def opened(
         )
 
 
-def _probe(assignment: Assignment) -> dict[str, str]:
+def _probe(assignment: Assignment, tell: Tell) -> dict[str, str]:
     """Once a run, before its first step: does its reward prefer driving well, with the numbers.
 
     Raises:
@@ -163,6 +167,6 @@ def _probe(assignment: Assignment) -> dict[str, str]:
     """
     if assignment.checkpoint is not None or assignment.address is None:
         return {}
-    report = probe_rewards(assignment.config, assignment.address)
+    report = probe_rewards(assignment.config, assignment.address, tell)
     earned = ", ".join(f"{name} {value:,.0f}" for name, value in report.returns.items())
     return {"reward_probes": f"{earned} in ten scripted seconds"}

@@ -27,6 +27,7 @@ from backend.runs.config import RunConfig
 from worker import trees
 from worker.replay.buffer import CopyArray, ReplayBuffer, fresh
 from worker.replay.regions import Arrays, RegionView, SavedRegion
+from worker.stages import Tell, untold
 from worker.tensorfile import serialise
 
 STATE_FILE = "state.safetensors"
@@ -120,7 +121,9 @@ def write_checkpoint(capture: Capture) -> CheckpointFiles:
     return CheckpointFiles(path, total, sha256)
 
 
-def load_checkpoint(path: Path, replay: ReplayBuffer | None = None) -> TrainerState:
+def load_checkpoint(
+    path: Path, replay: ReplayBuffer | None = None, tell: Tell = untold
+) -> TrainerState:
     """The state saved at `path`; the buffer's contents go straight into `replay` if one is given.
 
     Every file read is checked against its hash first.
@@ -129,13 +132,16 @@ def load_checkpoint(path: Path, replay: ReplayBuffer | None = None) -> TrainerSt
         CheckpointDamaged: with the name of the file at fault.
     """
     manifest = read_manifest(path)
-    data = read_file(path, STATE_FILE, manifest["files"][STATE_FILE])
+    files = manifest["files"]
+    tell("restoring: file", 1, len(files))
+    data = read_file(path, STATE_FILE, files[STATE_FILE])
     state = TrainerState(**trees.join(manifest["state"], safetensors.torch.load(data)))
     if replay is not None:
-        for name, entry in manifest["files"].items():
-            if name != STATE_FILE:
-                arrays = safetensors.numpy.load(read_file(path, name, entry))
-                replay.load_region(name, arrays, SavedRegion(path / name, entry["sha256"], 0))
+        regions = [(name, entry) for name, entry in files.items() if name != STATE_FILE]
+        for number, (name, entry) in enumerate(regions, 2):
+            tell("restoring: file", number, len(files))
+            arrays = safetensors.numpy.load(read_file(path, name, entry))
+            replay.load_region(name, arrays, SavedRegion(path / name, entry["sha256"], 0))
         replay.load_counters(manifest["replay"])
     return state
 

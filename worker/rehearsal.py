@@ -23,10 +23,18 @@ from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer, ReplaySize, replay_size
 from worker.saving import Saver
 from worker.seeding import Stream, episode_seed
+from worker.stages import Tell, untold
 
 DECISIONS = 20
 MOST_UPDATES = 8
 FOLDER = ".preflight"
+PHASES = (
+    "exploration",
+    "the first updates",
+    "acting while learning",
+    "evaluation",
+    "checkpoint and restore",
+)
 
 
 class RehearsalFailed(PitwallError):
@@ -81,7 +89,9 @@ class Rehearsal:
         return f"about {_duration(total)}: {', '.join(parts)}"
 
 
-def rehearse(config: RunConfig, env: gymnasium.Env[Any, Any], folder: Path) -> Rehearsal:
+def rehearse(
+    config: RunConfig, env: gymnasium.Env[Any, Any], folder: Path, tell: Tell = untold
+) -> Rehearsal:
     """Seconds of it: explore, change phase, update, act, evaluate, save and restore.
 
     Raises:
@@ -91,7 +101,7 @@ def rehearse(config: RunConfig, env: gymnasium.Env[Any, Any], folder: Path) -> R
     began = time.perf_counter()
     place = folder / FOLDER
     try:
-        return _Rehearsing(config, env, place).run(began)
+        return _Rehearsing(config, env, place).run(began, tell)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -123,18 +133,18 @@ class _Rehearsing:
         saver = Saver(self._folder, config, self._env, agent, replay, exploration)
         return agent, replay, exploration, saver
 
-    def run(self, began: float) -> Rehearsal:
+    def run(self, began: float, tell: Tell) -> Rehearsal:
         config, agent = self._config, self._agent
-        with _phase("exploration"):
+        with _phase("exploration", tell):
             exploring = self._drive(lambda _: self._exploration.explore())
-        with _phase("the first updates"):
+        with _phase("the first updates", tell):
             updating, updates = self._update()
-        with _phase("acting while learning"):
+        with _phase("acting while learning", tell):
             step = config.learning_starts
             acting = self._drive(lambda seen: self._exploration.perturb(agent.act(seen), step))
-        with _phase("evaluation"):
+        with _phase("evaluation", tell):
             evaluating = self._drive(agent.act, evaluation=True, route=0)
-        with _phase("checkpoint and restore"):
+        with _phase("checkpoint and restore", tell):
             size = self._save_and_restore()
         space = self._env.observation_space
         assert isinstance(space, spaces.Dict)
@@ -204,7 +214,8 @@ def longest_episode(config: RunConfig, env: gymnasium.Env[Any, Any]) -> int | No
 
 
 @contextmanager
-def _phase(name: str) -> Iterator[None]:
+def _phase(name: str, tell: Tell) -> Iterator[None]:
+    tell(f"pre-flight: {name}", PHASES.index(name) + 1, len(PHASES))
     try:
         yield
     except (SimulatorLost, RehearsalFailed):

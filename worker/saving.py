@@ -29,6 +29,7 @@ from worker.checkpointing import (
 from worker.kept import KeptMemory
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
+from worker.stages import Tell, untold
 
 Written = Callable[[CheckpointInfo, CheckpointFiles | CheckpointError], None]
 
@@ -112,13 +113,13 @@ class Saver:
             lambda name, array: self._memory.array(f"replay/{name}", array),
         )
 
-    def restore(self, path: Path) -> Progress:
+    def restore(self, path: Path, tell: Tell = untold) -> Progress:
         """Put every part back; the progress still has its episode to be driven again.
 
         Raises:
             CheckpointDamaged: a file does not match its hash.
         """
-        state = load_checkpoint(path, self._replay)
+        state = load_checkpoint(path, self._replay, tell)
         self._agent.load_state_dict(state.agent)
         self._exploration.load_state_dict(state.exploration)
         restore_rng(state.rng)
@@ -142,16 +143,17 @@ def _write(capture: Capture, written: Written) -> None:
         written(capture.info, files)
 
 
-def replay_episode(env: gymnasium.Env[Any, Any], episode: Episode) -> bool:
+def replay_episode(env: gymnasium.Env[Any, Any], episode: Episode, tell: Tell = untold) -> bool:
     """Drive an episode's actions again; whether the world is where it was, to the last bit.
 
     A simulator that is not deterministic (a real CARLA server, other traffic) ends up elsewhere.
     """
     observation, _ = env.reset(seed=episode.seed)
     over = False
-    for action in episode.actions:
+    for number, action in enumerate(episode.actions, 1):
         if over:
             return False
+        tell("restoring: driving the episode again", number, len(episode.actions))
         observation, _, terminated, truncated, _ = env.step(action)
         over = terminated or truncated
     return not over and all(

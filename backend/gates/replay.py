@@ -1,8 +1,8 @@
 """Judging offline: the points of a stored run or an imported log through the code the worker runs."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from backend.gates.storable import storable
 from backend.metrics.columns import Columns
@@ -10,6 +10,9 @@ from backend.rules.moment import UNREAD, Point, Timeline
 from backend.rules.presets import RulePreset
 from backend.rules.rule import RuleResult, RunFacts
 from backend.rules.verdict import Judge
+
+Result = TypeVar("Result")
+AT_ONCE = 500  # moments between two words of how far it is
 
 
 def points_of(
@@ -31,12 +34,34 @@ def judge_series(
     until: int | None = None,
 ) -> Judge:
     """A judge that has seen the whole run, or its part up to step `until`."""
+    return outcome(judging(series, facts, preset, until))
+
+
+def judging(
+    series: Mapping[str, Columns],
+    facts: RunFacts,
+    preset: RulePreset,
+    until: int | None = None,
+) -> Generator[float, None, Judge]:
+    """The same a little at a time, for who waits: yields the share of the steps that are judged."""
     judge = Judge(preset, facts)
     timeline = Timeline(preset.watched)
     timeline.add(points_of(series, preset.watched, until))
-    for moment in timeline.take():
+    for number, moment in enumerate(timeline.take()):
+        if number % AT_ONCE == 0:
+            yield moment.step / max(1, timeline.step)
         judge.advance(moment)
     return judge
+
+
+def outcome(work: Generator[float, None, Result]) -> Result:
+    """What work that tells how far it is comes to, for who only wants that."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: Result = end.value
+            return found
 
 
 def document(judge: Judge, step: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import csv
 import json
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from io import BytesIO, StringIO
 from typing import Any
@@ -16,7 +16,7 @@ from backend.analysis.quarters import ESTIMATORS, variance_collapse
 from backend.errors import InvalidConfig
 from backend.gates.facts import facts_of
 from backend.gates.presets import load_preset
-from backend.gates.replay import document, judge_series
+from backend.gates.replay import document, judging, outcome
 from backend.gates.service import current
 from backend.gates.storable import storable
 from backend.gates.stored import preset_of, rule_series
@@ -42,15 +42,28 @@ def evidence_of(session: Session, run_id: int, preset: str | None = None) -> Evi
     Raises:
         NotFound: the run or the preset does not exist.
     """
+    return outcome(gathering(session, run_id, preset))
+
+
+def gathering(
+    session: Session, run_id: int, preset: str | None = None
+) -> Generator[float, None, Evidence]:
+    """The same a little at a time: yields the share of it that is done, judging being nearly all.
+
+    Raises:
+        NotFound: the run or the preset does not exist.
+    """
     run = get_run(session, run_id)
     rules = load_preset(session, preset or preset_of(run))
+    yield 0.0
     series, facts = rule_series(session, run_id, rules), facts_of(run)
     config = run.config if facts.native else {}
     accepted = {
         word.rule: f"accepted by {word.person} at step {word.step:,}: {word.reason}"
         for word in current(session, run_id, time.time()).accepted
     }
-    return Evidence(run.name, series, facts, judge_series(series, facts, rules), config, accepted)
+    judge = yield from judging(series, facts, rules)
+    return Evidence(run.name, series, facts, judge, config, accepted)
 
 
 def report_of(evidence: Evidence) -> Report:

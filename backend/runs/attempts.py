@@ -170,6 +170,12 @@ def record_progress(
     return run
 
 
+def say(session: Session, run_id: int, token: str, activity: str, now: float) -> None:
+    """What the attempt is at before it trains, in words for the page."""
+    run = owned(session, run_id, token)
+    run.heartbeat_at, run.activity = now, activity
+
+
 def beat(session: Session, run_id: int, token: str, now: float) -> Run:
     """The attempt's process is alive; says nothing about progress."""
     run = owned(session, run_id, token)

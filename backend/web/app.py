@@ -18,6 +18,7 @@ from backend.web.security import Guard
 from backend.web.statics import PlotlyScript
 from backend.web.stream import Tail
 from backend.web.tickets import Tickets, access_token
+from backend.web.writing import Recent
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -36,6 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.tickets = Tickets(access_token(settings))
     app.state.tail = Tail(app.state.database, settings.snapshots_folder)
     app.state.plotly = PlotlyScript()
+    app.state.recent = Recent()
     app.state.judges = LiveJudges()
     app.state.dispatcher = Dispatcher(
         app.state.database,

@@ -74,6 +74,9 @@ def test_the_report_is_a_page_with_its_downloads(browser: TestClient, database: 
     page = browser.get(f"/runs/{run_id}/report").text
     assert 'class="figure"' in page
     assert f"/runs/{run_id}/report/figures/returns.png" in page
+    # The page begins before the report is written, and says how far that is.
+    assert page.index("judging every step again") < page.index('<article class="card')
+    assert browser.get(f"/runs/{run_id}/report?preset=none").status_code == 404
     assert browser.get(f"/runs/{run_id}/report/figures/returns.pdf").content.startswith(b"%PDF")
     assert browser.get(f"/runs/{run_id}/report/figures/luck.png").status_code == 404
     for form in ("md", "tex", "html", "json", "csv", "zip"):

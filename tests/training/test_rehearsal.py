@@ -48,7 +48,14 @@ class Broken(gymnasium.Env[Any, Any]):
 
 def test_every_phase_is_tried_and_nothing_is_left_behind(tmp_path: Path) -> None:
     chosen = config(total_steps=100_000, evaluation_interval=1000)
-    told = rehearse(chosen, GymnasiumEnv("Pendulum-v1"), tmp_path).describe(chosen)
+    stages: list[str] = []
+
+    def tell(words: str, done: int = 0, of: int = 0) -> None:
+        stages.append(f"{words} {done}/{of}")
+
+    told = rehearse(chosen, GymnasiumEnv("Pendulum-v1"), tmp_path, tell).describe(chosen)
+    assert stages[0] == "pre-flight: exploration 1/5"
+    assert stages[-1] == "pre-flight: checkpoint and restore 5/5"
     assert "5 updates, evaluation, checkpoint, restore" in told["preflight"]
     assert told["expected_time"].startswith("about ")
     assert "evaluations" in told["expected_time"]

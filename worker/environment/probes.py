@@ -14,9 +14,11 @@ from worker.environment.connection import TICK_SECONDS, SimulatorAddress
 from worker.environment.observation import VECTOR_SIZE, Observation
 from worker.environment.starts import Start
 from worker.environment.vehicle import Vehicle
+from worker.stages import Tell, untold
 
 Driver = Callable[[Observation], NDArray[np.float32]]
 
+PROBING = "trying the reward on scripted drives"
 PROBE_TICKS = 200
 START, START_SPEED = 20.0, 6.0
 CRAWL_SPEED = 1.5
@@ -71,7 +73,7 @@ def judge(returns: Mapping[str, float], shares: Mapping[str, float]) -> ProbeRep
     return ProbeReport(dict(returns), dict(shares), tuple(problems))
 
 
-def probe_rewards(config: RunConfig, address: SimulatorAddress) -> ProbeReport:
+def probe_rewards(config: RunConfig, address: SimulatorAddress, tell: Tell = untold) -> ProbeReport:
     """Drives the probes on the run's first route, alone on the road; a second or two.
 
     Every drive rolls at 6 m/s from the same place; ground behind that place is never paid.
@@ -91,7 +93,7 @@ def probe_rewards(config: RunConfig, address: SimulatorAddress) -> ProbeReport:
     )
     env = DrivingEnv(alone, address)
     try:
-        report = _probe(env)
+        report = _probe(env, tell)
     finally:
         env.close()
     if not report.sound:
@@ -99,7 +101,7 @@ def probe_rewards(config: RunConfig, address: SimulatorAddress) -> ProbeReport:
     return report
 
 
-def _probe(env: DrivingEnv) -> ProbeReport:
+def _probe(env: DrivingEnv, tell: Tell) -> ProbeReport:
     config = env.config
     seconds = config.ticks_per_decision * TICK_SECONDS
     speed = 0.96 * config.reward_target_speed
@@ -107,14 +109,19 @@ def _probe(env: DrivingEnv) -> ProbeReport:
     def pursue(target: float) -> Driver:
         return PidPursuit(target, decision_seconds=seconds, scale=UNSCALED)
 
-    good = _drive(env, pursue(speed))
-    returns = {
-        "good": good["return"],
-        "crawl": _drive(env, pursue(CRAWL_SPEED))["return"],
-        "stand": _drive(env, _held(0.0, -1.0))["return"],
-        "leave": _drive(env, _held(0.5, 0.3))["return"],
-        "collide": _collide(env, pursue(START_SPEED)),
+    drives: dict[str, Callable[[], float]] = {
+        "crawl": lambda: _drive(env, pursue(CRAWL_SPEED))["return"],
+        "stand": lambda: _drive(env, _held(0.0, -1.0))["return"],
+        "leave": lambda: _drive(env, _held(0.5, 0.3))["return"],
+        "collide": lambda: _collide(env, pursue(START_SPEED)),
     }
+    every = len(drives) + 1
+    tell(PROBING, 1, every)
+    good = _drive(env, pursue(speed))
+    returns = {"good": good["return"]}
+    for number, (name, drive) in enumerate(drives.items(), 2):
+        tell(PROBING, number, every)
+        returns[name] = drive()
     shares = {
         name.removesuffix("_percent"): value
         for name, value in good.items()
