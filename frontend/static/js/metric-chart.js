@@ -2,6 +2,7 @@
 // All charts of a page share axis, zoom, smoothing and cursor through `view` and document events.
 import { addMenu } from "./chart-menu.js";
 import { figure } from "./figures.js";
+import { inTurn } from "./turns.js";
 import { view } from "./view.js";
 
 const MARGIN = { l: 52, r: 8, t: 8, b: 26 };
@@ -55,6 +56,8 @@ class MetricChart extends HTMLElement {
   #timer = 0;
   #off = new AbortController();
   #observer = null;
+  #width = 0;
+  #later = new Set();
   #log = null;
 
   connectedCallback() {
@@ -68,9 +71,9 @@ class MetricChart extends HTMLElement {
     on("tail", ({ detail }) => this.append(detail));
     on("reset", () => this.refresh());
     on("view", () => this.refresh());
-    on("overlays", () => this.mark());
+    on("overlays", () => this.soon("mark"));
     on("cursor", ({ detail }) => this.cursor(detail));
-    on("theme", () => this.repaint());
+    on("theme", () => this.soon("repaint"));
     this.plot.addEventListener("pointermove", (event) => this.point(event));
     this.plot.addEventListener("pointerleave", () => tell("cursor", null));
     // Only what is on screen is fetched and drawn; the rest catches up when it is scrolled to.
@@ -78,17 +81,28 @@ class MetricChart extends HTMLElement {
       // A page that scrolls while it loads tells of several in one: the last is how it is.
       this.#visible = entries.at(-1).isIntersecting;
       if (!this.#visible) return;
-      this.fit();
+      this.soon("fit");
+      for (const kind of this.#later) this.soon(kind);
+      this.#later.clear();
       if (this.#stale) this.load();
-      else this.flush();
+      else this.soon("flush");
     }, { rootMargin: "200px" });
     this.#observer.observe(this);
-    new ResizeObserver(() => this.fit()).observe(this.plot);
+    new ResizeObserver(([{ contentRect }]) => {
+      this.#width = contentRect.width;
+      this.soon("fit");
+    }).observe(this.plot);
+  }
+
+  // Draws in its turn; off screen, when it is looked at.
+  soon(kind) {
+    if (this.#visible) inTurn(`${this.id} ${kind}`, () => this[kind]());
+    else if (kind !== "fit" && kind !== "flush") this.#later.add(kind);
   }
 
   fit() {
     const drawn = this.plot.data && this.#visible && this.plot.clientWidth > 0;
-    if (drawn && this.plot._fullLayout.width !== this.plot.clientWidth) Plotly.Plots.resize(this.plot);
+    return drawn && this.plot._fullLayout.width !== this.plot.clientWidth ? Plotly.Plots.resize(this.plot) : null;
   }
 
   refresh() {
@@ -106,7 +120,7 @@ class MetricChart extends HTMLElement {
     try {
       const answer = await figure(this.getAttribute("src"), view.query(Math.max(200, Math.round(this.plot.clientWidth))));
       // The view may have changed meanwhile: then another answer is on its way.
-      if (this.#pending === pending) await this.draw(answer);
+      inTurn(`${this.id} draw`, () => (this.#pending === pending ? this.draw(answer) : null));
     } catch (error) {
       if (this.#pending === pending) this.say(`No chart: ${error.message}`);
     }
@@ -138,9 +152,9 @@ class MetricChart extends HTMLElement {
   }
 
   repaint() {
-    if (!this.plot.data) return;
+    if (!this.plot.data) return null;
     this.plot.data.forEach(recolour);
-    Plotly.update(this.plot, {}, this.colours()).then(() => this.drawLegend());
+    return Plotly.update(this.plot, {}, this.colours()).then(() => this.drawLegend());
   }
 
   async draw({ data, layout }) {
@@ -180,7 +194,7 @@ class MetricChart extends HTMLElement {
 
   // Marks come and go without a word to the server.
   mark() {
-    if (this.plot.data) Plotly.relayout(this.plot, { shapes: this.shapes() });
+    return this.plot.data ? Plotly.relayout(this.plot, { shapes: this.shapes() }) : null;
   }
 
   listen() {
@@ -227,7 +241,7 @@ class MetricChart extends HTMLElement {
   // The cursor is ours, not Plotly's: one line and one readout in every chart, where the pointer is.
   axis() {
     const range = this.plot.layout?.xaxis.range?.map(milliseconds);
-    return range && { from: range[0], to: range[1], width: this.plot.clientWidth - MARGIN.l - MARGIN.r };
+    return range && { from: range[0], to: range[1], width: this.#width - MARGIN.l - MARGIN.r };
   }
 
   point(event) {
@@ -238,6 +252,7 @@ class MetricChart extends HTMLElement {
   }
 
   cursor(at) {
+    if (!this.#visible && !this.classList.contains("pointed")) return;
     const axis = at != null && this.#visible && this.plot.data ? this.axis() : null;
     this.classList.toggle("pointed", Boolean(axis));
     if (!axis) { if (this.plot.data) this.summarise(); return; }
@@ -260,7 +275,7 @@ class MetricChart extends HTMLElement {
       if (tails[metric]) this.#waiting[metric] = joined(this.#waiting[metric], tails[metric]);
     }
     this.reloadLater();
-    this.flush();
+    this.soon("flush");
   }
 
   // A timer and not the next points: a run that ends sends no more, and its last ones must be drawn too.
@@ -276,7 +291,7 @@ class MetricChart extends HTMLElement {
   }
 
   flush() {
-    if (!this.#visible || !this.plot.data || view.zoom) return;
+    if (!this.#visible || !this.plot.data || view.zoom) return null;
     const waiting = this.#waiting;
     this.#waiting = {};
     const indices = [];
@@ -288,7 +303,7 @@ class MetricChart extends HTMLElement {
       update.x.push(fresh.x);
       update.y.push(fresh.y);
     });
-    if (indices.length) Plotly.extendTraces(this.plot, update, indices).then(() => this.summarise());
+    return indices.length ? Plotly.extendTraces(this.plot, update, indices).then(() => this.summarise()) : null;
   }
 
   disconnectedCallback() {
