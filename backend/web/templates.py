@@ -43,6 +43,7 @@ def templates() -> Jinja2Templates:
         static=static_root(),
         plotly=PLOTLY_PATH,
         verdict_words=words.VERDICTS,
+        verdict_advice=words.ADVICE,
         rule_words=words.RULES,
         state_words=words.STATES,
         action_words=words.ACTIONS,

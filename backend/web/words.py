@@ -31,6 +31,14 @@ VERDICTS = {
     "too-early": Word("TOO EARLY", "quiet", "ring"),
 }
 
+# What a person does about it while the run is alive.
+ADVICE = {
+    "go": "Let it train on.",
+    "conditional-go": "Look at the warnings before you let it go on.",
+    "no-go": "Halt it, or roll back to before the trouble.",
+    "too-early": "Let it train until there is enough to judge.",
+}
+
 RULES = {
     "ok": Word("OK", "go", "circle"),
     "warning": Word("WARNING", "warn", "triangle"),

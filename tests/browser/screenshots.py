@@ -21,6 +21,7 @@ from backend.runs.groups import create_group, members
 from backend.runs.matrix import expand
 from backend.runs.service import create_run, request_halt, request_rollback
 from tests.browser.conftest import ARGUMENTS
+from tests.ladders.conftest import Climb
 from tests.web.recorded import record_evaluation
 from tests.web.scripted import WORKER, ScriptedTrainer, fleet
 from tests.web.server import TOKEN, ServerProcess
@@ -39,6 +40,9 @@ PAGES = {
     "run-rolled-back": "/runs/3",
     "run-queued": "/runs/4",
     "gates": "/runs/2/gates",
+    "rule": "/runs/2/gates/over_estimation",
+    "thresholds": "/runs/2/gates/thresholds",
+    "word": "/runs/2/gates/transition/word",
     "checkpoints": "/runs/3/checkpoints",
     "rollback": "/runs/1/checkpoints/1/rollback",
     "fork": "/runs/1/checkpoints/1/fork",
@@ -49,7 +53,9 @@ PAGES = {
     "compare": "/compare?runs=1,2,3",
     "compare-seeds": "/compare?group=1",
     "edit-gates": "/runs/2/gates/edit",
+    "report": "/runs/1/report",
     "ladders": "/ladders",
+    "ladder": "/ladders/1",
     "new-ladder": "/ladders/new",
     "import": "/runs/import",
     "delete": "/runs/3/delete",
@@ -64,8 +70,32 @@ TALLEST = 2600
 COLOURS = 96
 SETTLED = """() => [...document.querySelectorAll("metric-chart")].every((chart) => {
   const box = chart.getBoundingClientRect();
-  return box.top > innerHeight || !box.height || chart.dataset.drawn || chart.querySelector(".plot-message");
+  return box.top > innerHeight || !chart.checkVisibility() || chart.dataset.drawn || chart.querySelector(".plot-message");
 })"""
+RETURN = {"measure": "mean episode/return", "low": 300}
+LADDER = {
+    "name": "From a straight road to traffic",
+    "stages": [
+        {
+            "name": "a straight road",
+            "preset": "quickstart",
+            "config": {"total_steps": 8000},
+            "gates": [{"at": 8000, "extend_to": 12_000, "checks": [RETURN]}],
+        },
+        {
+            "name": "the whole town",
+            "start": "continue",
+            "config": {"total_steps": 40_000},
+            "gates": [{"at": 40_000, "checks": [RETURN]}],
+        },
+        {
+            "name": "with traffic",
+            "preset": "quickstart",
+            "config": {"total_steps": 100_000, "traffic": True},
+            "gates": "rules",
+        },
+    ],
+}
 MATRIX = {"td3": {}, "ddpg": {"algorithm": "ddpg"}}
 
 
@@ -147,6 +177,15 @@ def seeds(database: Database, now: float) -> list[ScriptedTrainer]:
     return found
 
 
+def ladder(database: Database) -> None:
+    """One stage has passed, the next waits for a person, the last is yet to come."""
+    climb = Climb(database, LADDER)
+    climb.finish()
+    climb.advance()
+    climb.finish("conditional")
+    climb.advance()
+
+
 def settle(page: Page) -> None:
     try:
         page.wait_for_function(SETTLED, timeout=20_000)
@@ -219,6 +258,7 @@ def main() -> int:
         Base.metadata.create_all(database.engine)
         now = time.time()
         trainers = [*scripted_runs(database, now), *seeds(database, now)]
+        ladder(database)
         for step, failed in ((5000, 3), (15_000, 1)):
             record_evaluation(Path(folder) / "snapshots", 1, step, int(now) - failed, failed=failed)
         with ServerProcess(Path(folder), database.url) as server:

@@ -61,7 +61,9 @@ def test_a_checkpoint_is_evaluated_from_a_dialog_and_the_wish_taken_back(page: P
 def test_a_fork_names_what_is_wrong_keeps_what_was_typed_and_starts(page: Page) -> None:
     page.goto("/runs/1/checkpoints")
     page.locator("#checkpoint-table tbody tr").last.get_by_role("link", name="Fork").click()
-    expect(page.get_by_text("A new run that starts where this checkpoint stands")).to_be_visible()
+    dialog = page.locator("#ask")
+    expect(dialog).to_contain_text("Fork from step 1,500?")
+    expect(dialog.locator(".left-behind")).to_contain_text("2,000")
     page.get_by_label("Name").fill("gentler")
     page.get_by_label("Total steps").fill("1200")
     page.get_by_role("button", name="Start the fork").click()
@@ -128,13 +130,20 @@ def test_the_keyboard_alone_starts_halts_and_rolls_back(page: Page, stored: Data
     expect(page.locator("#run-head")).to_contain_text("rollback asked")
 
 
-def test_a_rollback_and_a_film_need_no_script(chromium: Browser, server: ServerProcess) -> None:
+def test_a_rollback_a_fork_and_a_film_need_no_script(
+    chromium: Browser, server: ServerProcess
+) -> None:
     context = chromium.new_context(base_url=server.url, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"/login?token={TOKEN}")
     page.goto("/runs/1/episodes")
     poster = page.locator("film-player a").first
     expect(poster).to_have_attribute("href", re.compile(r"/films/.*\.webp$"))
+    page.goto("/runs/1/checkpoints")
+    page.get_by_role("link", name="Fork… from step 1500").click()
+    expect(page.locator(".left-behind")).to_contain_text("2,000")
+    page.get_by_role("button", name="Start the fork").click()
+    expect(page.locator("h1")).to_have_text("drives-fork")
     page.goto("/runs/1/checkpoints")
     page.get_by_role("link", name="Roll back… to step 1500").click()
     expect(page.get_by_role("heading", name="Roll back to step 1,500?")).to_be_visible()

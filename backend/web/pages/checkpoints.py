@@ -14,6 +14,7 @@ from backend.web import forms
 from backend.web.api.checkpoints import archive, forked
 from backend.web.api.runs import RunId
 from backend.web.context import AppSettings, Now, Reading, Writing
+from backend.web.lineage import left_behind
 from backend.web.scenes import read_run
 from backend.web.templates import page
 
@@ -113,9 +114,11 @@ def _fork_form(
     context = read_run(session, {"run": str(run_id)}, now)
     run = context["run"]
     source = {key: forms.text(value) for key, value in run.config.items()}
+    checkpoint = get_checkpoint(session, run_id, checkpoint_id)
     more = {
         "scene": "checkpoints",
-        "checkpoint": get_checkpoint(session, run_id, checkpoint_id),
+        "checkpoint": checkpoint,
+        "left": left_behind(session, run, checkpoint),
         "name": name,
         "problems": problems,
         "groups": forms.groups_beside(source, values, problems, skip=forks.is_fixed),
