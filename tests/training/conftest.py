@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 
+from backend.checkpoints.service import list_checkpoints
 from backend.database import Database
+from backend.metrics.store import read_points
 from backend.runs import attempts
 from backend.runs.config import parse_config
-from backend.runs.service import create_run
+from backend.runs.service import create_run, get_run
 from backend.settings import Settings
 from worker.attempt import opened, read_assignment
 from worker.commands import Request
@@ -84,6 +86,22 @@ class Lab:
             token = attempts.get_run(session, self.run_id).token
         settle(self.database, self.run_id, token, end)
         return end
+
+    @property
+    def state(self) -> str:
+        with self.database.read() as session:
+            return get_run(session, self.run_id).state
+
+    def values(self, metric: str) -> list[tuple[int, float]]:
+        """(step, value) of every point on the current lineage."""
+        with self.database.read() as session:
+            points = read_points(session, self.run_id, metric)
+        return list(zip(points.step.tolist(), points.value.tolist(), strict=True))
+
+    def checkpoint_kinds(self) -> list[str]:
+        """In the order they were written."""
+        with self.database.read() as session:
+            return [c.kind for c in reversed(list_checkpoints(session, self.run_id))]
 
 
 MakeLab = Callable[..., Lab]

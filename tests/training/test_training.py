@@ -17,18 +17,16 @@ from backend.checkpoints.files import CheckpointFiles, verify_checkpoint
 from backend.checkpoints.kinds import CheckpointKind
 from backend.checkpoints.service import list_checkpoints
 from backend.errors import CheckpointDamaged
-from backend.gates.engine import Request as Demand
 from backend.metrics.store import list_metrics, read_points
-from backend.rules.rule import RuleAction
 from backend.runs.events import list_events
 from backend.runs.models import Segment
-from backend.runs.service import get_run, request_resume, request_rollback
+from backend.runs.service import get_run, request_resume
 from backend.runs.states import RunState
-from tests.training.conftest import Lab, MakeLab
+from tests.training.conftest import MakeLab
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Request, RequestKind
-from worker.train import offer, settle
-from worker.training import End, Outcome, Training
+from worker.train import offer
+from worker.training import Outcome, Training
 
 HALT = Request(RequestKind.HALT, "asked by a test")
 SAVE = Request(RequestKind.CHECKPOINT, "asked by a test", command_id=1)
@@ -52,29 +50,13 @@ def assert_equal(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
         assert same, name
 
 
-def values(lab: Lab, metric: str) -> list[tuple[int, float]]:
-    with lab.database.read() as session:
-        points = read_points(session, lab.run_id, metric)
-    return list(zip(points.step.tolist(), points.value.tolist(), strict=True))
-
-
-def kinds(lab: Lab) -> list[str]:
-    with lab.database.read() as session:
-        return [c.kind for c in reversed(list_checkpoints(session, lab.run_id))]
-
-
-def state(lab: Lab) -> str:
-    with lab.database.read() as session:
-        return get_run(session, lab.run_id).state
-
-
 def test_a_run_trains_to_its_planned_steps_and_says_so(make_lab: MakeLab) -> None:
     lab = make_lab()
     assert lab.run().outcome is Outcome.FINISHED
     with lab.database.read() as session:
         run = get_run(session, lab.run_id)
         assert (run.state, run.step, run.episode, run.updates) == (RunState.FINISHED, 600, 3, 501)
-    assert kinds(lab) == ["interval", "interval", "final"]
+    assert lab.checkpoint_kinds() == ["interval", "interval", "final"]
 
 
 def test_every_step_is_logged_once_with_its_episode(make_lab: MakeLab) -> None:
@@ -94,8 +76,8 @@ def test_every_step_is_logged_once_with_its_episode(make_lab: MakeLab) -> None:
 def test_the_return_of_an_episode_is_the_sum_of_its_rewards(make_lab: MakeLab) -> None:
     lab = make_lab()
     lab.run()
-    rewards = [reward for _, reward in values(lab, "progress/reward")]
-    for number, (step, total) in enumerate(values(lab, "episode/return")):
+    rewards = [reward for _, reward in lab.values("progress/reward")]
+    for number, (step, total) in enumerate(lab.values("episode/return")):
         assert step == 200 * (number + 1)
         assert total == pytest.approx(sum(rewards[step - 200 : step]))
 
@@ -108,7 +90,7 @@ def test_halted_and_resumed_in_mid_episode_equals_never_stopped_bit_for_bit(
     with whole.attempt() as training:
         training.run()
         expected, rewards = weights(training), None
-    rewards = values(whole, "progress/reward")
+    rewards = whole.values("progress/reward")
 
     assert parts.run(**{f"at_{stop}": HALT}).outcome is Outcome.HALTED
     with parts.database.write() as session:
@@ -117,7 +99,7 @@ def test_halted_and_resumed_in_mid_episode_equals_never_stopped_bit_for_bit(
         assert training.progress.step == stop
         training.run()
         assert_equal(weights(training), expected)
-    assert values(parts, "progress/reward") == rewards
+    assert parts.values("progress/reward") == rewards
 
 
 def test_an_attempt_that_vanished_is_repeated_from_its_last_checkpoint_without_doubling_points(
@@ -139,7 +121,7 @@ def test_an_attempt_that_vanished_is_repeated_from_its_last_checkpoint_without_d
     with parts.database.write() as session:
         attempts.crashed(session, parts.run_id, token, "killed", time.time() - 60, 5)
     assert parts.run().outcome is Outcome.FINISHED
-    assert values(parts, "progress/reward") == values(whole, "progress/reward")
+    assert parts.values("progress/reward") == whole.values("progress/reward")
     with parts.database.read() as session:
         starts = session.scalars(
             select(Segment.start_step).where(Segment.run_id == parts.run_id).order_by(Segment.id)
@@ -160,34 +142,19 @@ def test_a_checkpoint_asked_for_is_written_at_that_step_and_answered(make_lab: M
 def test_a_cancelled_run_writes_no_checkpoint(make_lab: MakeLab) -> None:
     lab = make_lab()
     end = lab.run(at_50=Request(RequestKind.CANCEL, "asked by a test"))
-    assert (end.outcome, state(lab), kinds(lab)) == (Outcome.CANCELLED, RunState.CANCELLED, [])
+    assert (end.outcome, lab.state, lab.checkpoint_kinds()) == (
+        Outcome.CANCELLED,
+        RunState.CANCELLED,
+        [],
+    )
 
 
 def test_a_drained_run_is_queued_again_at_the_step_it_reached(make_lab: MakeLab) -> None:
     lab = make_lab()
     lab.run(at_150=Request(RequestKind.DRAIN, "the worker drains"))
-    assert (state(lab), kinds(lab)) == (RunState.QUEUED, ["drain"])
+    assert (lab.state, lab.checkpoint_kinds()) == (RunState.QUEUED, ["drain"])
     with lab.attempt() as training:
         assert training.progress.step == 150
-
-
-def test_a_rollback_repeats_what_followed_the_checkpoint_and_keeps_the_branch(
-    make_lab: MakeLab,
-) -> None:
-    lab = make_lab()
-    lab.run()
-    before = values(lab, "progress/reward")
-    with lab.database.write() as session:
-        first = list_checkpoints(session, lab.run_id)[-1]
-        request_rollback(session, lab.run_id, first.id, time.time())
-    assert lab.run().outcome is Outcome.FINISHED
-    assert values(lab, "progress/reward") == before
-    with lab.database.read() as session:
-        segments = session.scalars(select(Segment).where(Segment.run_id == lab.run_id)).all()
-    assert [(s.number, s.start_step, s.reason) for s in segments] == [
-        (1, 0, "start"),
-        (2, 250, "rollback"),
-    ]
 
 
 def test_a_learner_that_diverges_halts_with_its_evidence_and_its_last_good_weights(
@@ -227,7 +194,7 @@ def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(
         training.saver._folder.write_text("a file where a folder should be")
         assert training.run().outcome is Outcome.FINISHED
         assert training.journal.activity == "driving"
-    assert kinds(lab) == []
+    assert lab.checkpoint_kinds() == []
     with lab.database.read() as session:
         messages = [e.message for e in list_events(session, lab.run_id) if e.level == "critical"]
     assert len(messages) == 3
@@ -316,10 +283,10 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_it_is_of_the_moment_
 def test_evaluations_keep_the_best_policy_and_every_episode(make_lab: MakeLab) -> None:
     lab = make_lab(evaluation_interval=200, evaluation_episodes=3, evaluation_screening=0)
     lab.run()
-    steps = [step for step, _ in values(lab, "evaluation/return_mean")]
+    steps = [step for step, _ in lab.values("evaluation/return_mean")]
     assert steps == [0, 200, 400, 600]
-    assert len(values(lab, "evaluation/episode_return")) == 12
-    assert "best" in kinds(lab)
+    assert len(lab.values("evaluation/episode_return")) == 12
+    assert "best" in lab.checkpoint_kinds()
 
 
 def test_the_random_reference_is_measured_once_and_not_again_after_a_resume(
@@ -330,7 +297,7 @@ def test_the_random_reference_is_measured_once_and_not_again_after_a_resume(
     with lab.database.write() as session:
         request_resume(session, lab.run_id, time.time())
     lab.run()
-    reference = values(lab, "evaluation/random_return")
+    reference = lab.values("evaluation/random_return")
     assert [step for step, _ in reference] == [0, 0, 0]
     assert len({value for _, value in reference}) == 3
 
@@ -338,85 +305,5 @@ def test_the_random_reference_is_measured_once_and_not_again_after_a_resume(
 def test_updates_per_step_follow_the_configuration(make_lab: MakeLab) -> None:
     lab = make_lab(updates_per_step=0.5)
     lab.run()
-    observed = values(lab, "learner/updates_per_step")
+    observed = lab.values("learner/updates_per_step")
     assert observed == [(step, 0.5) for step in range(200, 601, 100)]
-
-
-def diverged(lab: Lab) -> str:
-    """An attempt that a rule wants rolled back; the state it leaves the run in."""
-    with lab.attempt() as training:
-        training.run()
-        token = training.journal._claim.token
-    settle(lab.database, lab.run_id, token, End(Outcome.ROLLED_BACK, "rule collapse: lost"))
-    return state(lab)
-
-
-def test_a_rule_rolls_back_to_the_newest_checkpoint_that_was_not_no_go(make_lab: MakeLab) -> None:
-    lab = make_lab()
-    with lab.attempt() as training:
-        training.run()
-        token = training.journal._claim.token
-    with lab.database.write() as session:
-        last, good, *_ = list_checkpoints(session, lab.run_id)
-        last.verdict = "no-go"
-    settle(lab.database, lab.run_id, token, End(Outcome.ROLLED_BACK, "rule collapse: lost"))
-    with lab.attempt() as training:
-        assert training.progress.step == good.step
-    assert good.step < last.step
-
-
-def test_a_rollback_on_a_warning_leaves_no_checkpoint_of_the_trouble_to_go_back_to(
-    make_lab: MakeLab,
-) -> None:
-    lab = make_lab()
-    with lab.attempt() as training:
-        end = training._heed([Demand(RuleAction.ROLLBACK, "mine", "lost")])
-    assert end == End(Outcome.ROLLED_BACK, "rule mine: lost")
-    assert kinds(lab) == []
-
-
-def spoiled(training: Training) -> End:
-    """Learning from rewards that are no numbers."""
-    while training.progress.step < 100:
-        if training.progress.episode is None:
-            training._between_episodes()
-        training._act()
-        training._report()
-    training.replay._arrays["reward"][:] = np.nan
-    return training.run()
-
-
-def test_a_divergence_goes_back_to_before_the_first_update_and_learns_more_slowly(
-    make_lab: MakeLab,
-) -> None:
-    lab = make_lab(rollback_on=["non_finite"], rollback_limit=1, rollback_learning_rate_factor=0.5)
-    with lab.attempt() as training:
-        end = spoiled(training)
-        token = training.journal._claim.token
-    assert (end.outcome, end.request) == (Outcome.ROLLED_BACK, None)
-    assert "non_finite" in end.reason
-    settle(lab.database, lab.run_id, token, end)
-    with lab.attempt() as training:
-        assert training.progress.step == 99
-        assert training.agent.updates == 0
-        assert training.agent.actor_optimiser.learning_rate == pytest.approx(1.5e-4)
-        assert np.isfinite(training.replay._arrays["reward"]).all()
-        end = spoiled(training)
-        token = training.journal._claim.token
-    settle(lab.database, lab.run_id, token, end)
-    with lab.database.read() as session:
-        run = get_run(session, lab.run_id)
-        assert (run.state, run.verdict) == (RunState.HALTED, "no-go")
-        assert "rolled back 1 times already: a person has to look" in run.state_reason
-        told = [e.message for e in list_events(session, lab.run_id) if e.kind == "rollback"]
-        assert told[0].endswith("Learning rates are 0.5 of the configured ones now.")
-        verdicts = {c.step: c.verdict for c in list_checkpoints(session, lab.run_id)}
-    assert verdicts[99] == "too-early"
-    assert verdicts[max(verdicts)] == "no-go"
-
-
-def test_a_rule_rolls_back_three_times_and_then_waits_for_a_person(make_lab: MakeLab) -> None:
-    lab = make_lab()
-    assert [diverged(lab) for _ in range(4)] == ["queued", "queued", "queued", "halted"]
-    with lab.database.read() as session:
-        assert "a person has to look" in get_run(session, lab.run_id).state_reason
