@@ -267,6 +267,9 @@ class _Ledger:
     def observe(self, *_: Any) -> None:
         """There is no page to show it on."""
 
+    def simulator(self, *_: Any) -> None:
+        """Nor one that lists simulators."""
+
 
 class _NoCommands:
     """Nobody asks anything of a benchmark."""
