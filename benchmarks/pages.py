@@ -10,6 +10,7 @@ JSON.
 """
 
 import argparse
+import itertools
 import json
 import shutil
 import statistics
@@ -257,7 +258,7 @@ def smoothness(
         page.evaluate("window.inputs = []; window.tasks = []")
         for turn in range(10):
             act(page, turn)
-            trainer(turn)
+            trainer()
             page.wait_for_timeout(300)
         inputs = page.evaluate("window.inputs.map(([, duration]) => duration)")
         task = max(page.evaluate("window.tasks"), default=0.0)
@@ -275,7 +276,7 @@ def smoothness(
     return found
 
 
-def large_run(database: Database, points: int) -> tuple[int, Callable[[int], None]]:
+def large_run(database: Database, points: int) -> tuple[int, Callable[[], None]]:
     """Sixty charts over so many points, and a function that adds a point to each metric."""
     names = [metric for spec in CHARTS.values() for metric in spec.every_metric]
     names = list(dict.fromkeys(names))
@@ -299,8 +300,10 @@ def large_run(database: Database, points: int) -> tuple[int, Callable[[int], Non
         with database.write() as session:
             append_columns(session, segment, part)
 
-    def add(turn: int) -> None:
-        at = np.array([steps + turn])
+    later = itertools.count(steps)
+
+    def add() -> None:
+        at = np.array([next(later)])
         point = Columns.of(at, at // 200, np.array([time.time()]), np.array([1.0]))
         with database.write() as session:
             append_columns(session, segment, dict.fromkeys(names, point))
@@ -329,9 +332,10 @@ def filter_charts(page: Page, turn: int) -> None:
 
 
 def smooth_more(page: Page, turn: int) -> None:
-    page.locator("#chart-controls [name=smoothing]").press(
-        "ArrowRight" if turn % 2 else "ArrowLeft"
-    )
+    # Keys to what has focus: a locator would search the whole page each time, in the page's own thread.
+    if turn == 0:
+        page.locator("#chart-controls [name=smoothing]").focus()
+    page.keyboard.press("ArrowRight" if turn % 2 else "ArrowLeft")
 
 
 def change_axis(page: Page, turn: int) -> None:

@@ -1,5 +1,6 @@
 """A report as one HTML page: hovering a figure shows where it came from."""
 
+import re
 from collections.abc import Callable
 from html import escape
 
@@ -10,12 +11,13 @@ STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse;margin:1rem 0}caption{text-align:left;font-weight:600}"
     "th,td{padding:.25rem .6rem;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
-    "figure{margin:1rem 0}figure img{max-width:100%;background:#fff}figcaption{font-size:.85rem}"
+    ".number{text-align:right}figure{margin:1rem 0}figure img{max-width:100%;background:#fff}figcaption{font-size:.85rem}"
     ".table-card{overflow-x:auto}"
     ".figure{border-bottom:1px dotted;font-variant-numeric:tabular-nums;cursor:help}"
 )
 
 
+NUMBER = re.compile(r"[-\N{MINUS SIGN}+]?[\d,]*\.?\d+(e[-+]?\d+)?( %)?|[-\N{EN DASH}]")
 Locate = Callable[[str], str]
 
 
@@ -46,12 +48,25 @@ def _block(block: Block, locate: Locate) -> str:
         return f"<p>{_text(block.text)}</p>"
     if isinstance(block, Bullets):
         return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in block.items)}</ul>"
-    head = "".join(f'<th scope="col">{escape(header)}</th>' for header in block.headers)
+    numeric = [all(map(_is_number, column)) for column in zip(*block.rows, strict=True)]
+    looks = [' class="number"' if yes else "" for yes in numeric] or [""] * len(block.headers)
+    head = "".join(
+        f'<th scope="col"{look}>{escape(header)}</th>'
+        for header, look in zip(block.headers, looks, strict=True)
+    )
     rows = "".join(
-        f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>\n" for row in block.rows
+        f"<tr>{''.join(f'<td{look}>{_cell(cell)}</td>' for cell, look in zip(row, looks, strict=True))}</tr>\n"
+        for row in block.rows
     )
     caption = f"<caption>{escape(block.caption)}</caption>"
     return f'<div class="table-card"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>'
+
+
+def _is_number(cell: str | Figure | Text) -> bool:
+    """A figure, a plain number, or the dash that stands for none."""
+    if isinstance(cell, str):
+        return NUMBER.fullmatch(cell) is not None
+    return isinstance(cell, Figure) or (len(cell) == 1 and _is_number(cell[0]))
 
 
 def _cell(cell: str | Figure | Text) -> str:

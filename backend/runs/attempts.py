@@ -140,7 +140,7 @@ def mark_running(session: Session, run_id: int, token: str, now: float) -> Run:
     run = owned(session, run_id, token)
     if run.state == RunState.STOPPING:
         raise IllegalTransition(f"run {run_id} is stopping, it cannot begin to train")
-    run.state, run.heartbeat_at = RunState.RUNNING, now
+    run.state, run.heartbeat_at, run.activity = RunState.RUNNING, now, ""
     run.started_at = run.started_at or now
     return run
 

@@ -66,6 +66,8 @@ class MetricChart extends HTMLElement {
     this.readout = Object.assign(document.createElement("span"), { className: "readout" });
     this.querySelector("h3").append(this.readout);
     this.legend = this.plot.insertAdjacentElement("beforebegin", Object.assign(document.createElement("div"), { className: "legend" }));
+    // In a layer of its own: as it moves, nothing of the drawing is styled or painted anew.
+    this.line = Object.assign(document.createElement("div"), { className: "cursor-line" });
     this.menu = addMenu(this, () => this.look(), (log) => this.setLog(log));
     const on = (name, handler) => document.addEventListener(name, handler, { signal: this.#off.signal });
     on("tail", ({ detail }) => this.append(detail));
@@ -181,6 +183,7 @@ class MetricChart extends HTMLElement {
     const first = !this.plot.data;
     if (first) this.plot.replaceChildren();
     await Plotly.react(this.plot, data, layout, { displayModeBar: false, showTips: false, doubleClick: false });
+    this.plot.append(this.line);
     this.drawLegend();
     this.summarise();
     this.menu();
@@ -256,7 +259,8 @@ class MetricChart extends HTMLElement {
     const axis = at != null && this.#visible && this.plot.data ? this.axis() : null;
     this.classList.toggle("pointed", Boolean(axis));
     if (!axis) { if (this.plot.data) this.summarise(); return; }
-    this.style.setProperty("--at", `${MARGIN.l + ((at - axis.from) / (axis.to - axis.from)) * axis.width}px`);
+    const across = MARGIN.l + ((at - axis.from) / (axis.to - axis.from)) * axis.width;
+    this.line.style.transform = `translateX(${across}px)`;
     const lines = this.lines.filter((trace) => trace.meta.role !== "quarter").slice(0, 5);
     if (!lines.length) return;
     const x = lines[0].x[nearest(lines[0].x, at)];

@@ -56,8 +56,10 @@ document.addEventListener("click", async (event) => {
   const link = event.target.closest("a[data-dialog]");
   if (!link || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  const page = new DOMParser().parseFromString(await (await fetch(link.href)).text(), "text/html");
+  const answer = await fetch(link.href).then((response) => response.text(), () => "");
+  const page = new DOMParser().parseFromString(answer, "text/html");
   const content = page.querySelector("[data-dialog-content]");
+  if (!answer) { toast("The dashboard does not answer. The run goes on without it; try again.", "stop"); return; }
   if (!content) { location.assign(link.href); return; }
   ask.replaceChildren(...content.childNodes);
   ask.showModal();

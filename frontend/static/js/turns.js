@@ -1,6 +1,9 @@
-// Drawing a chart takes tens of milliseconds. One chart a turn of the loop: what a person does waits for one at most.
+// Drawing a chart takes tens of milliseconds. Between two of them a frame is painted: what a person does waits for
+// one chart at most.
 const waiting = new Map();
 let running = false;
+
+const painted = () => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve, 0)); });
 
 async function run() {
   running = true;
@@ -12,7 +15,7 @@ async function run() {
     } catch (error) {
       reportError(error);
     }
-    await new Promise((resolve) => { setTimeout(resolve, 0); });
+    await painted();
   }
   running = false;
 }
