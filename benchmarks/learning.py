@@ -71,7 +71,7 @@ class Task:
 
 TASKS = {
     "pendulum": Task("Pendulum-v1", 8_000, 1_000),
-    "inverted-pendulum": Task("InvertedPendulum-v5", 15_000, 3_000),
+    "inverted-pendulum": Task("InvertedPendulum-v5", 30_000, 5_000),
 }
 
 
