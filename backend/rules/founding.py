@@ -12,7 +12,10 @@ from backend.rules.sliding import SlidingMaximum
 
 
 class Limit(Rule):
-    """A value beyond a fixed limit is critical at once. `sense` is 1 for a ceiling, -1 for a floor."""
+    """A value beyond a fixed limit is critical at once. `sense` is 1 for a ceiling, -1 for a floor.
+
+    What is no number is beyond any limit.
+    """
 
     metrics: tuple[str, ...]
     sense: int = 1
@@ -25,7 +28,8 @@ class Limit(Rule):
         self._raw = RuleState.NO_DATA
 
     def judge(self, moment: Moment) -> RuleState:
-        values = [value for value in self._observed(moment) if np.isfinite(value)]
+        worst = self.sense * np.inf
+        values = [worst if np.isnan(value) else value for value in self._observed(moment)]
         if not values:
             return self._raw
         pick = max if self.sense > 0 else min

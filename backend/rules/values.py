@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backend.rules.moment import Moment
+from backend.rules.moment import EVALUATION_EPISODE, EVALUATION_MEAN, Moment
 from backend.rules.rule import Context, Rule, RuleAction, RuleState, Streak, number, sign
 
 WATCHED = ("learner/", "gradients/", "actions/", "features/")
+RETURNS = ("episode/return", EVALUATION_MEAN, EVALUATION_EPISODE)
 
 
 def actor_q(sample: Mapping[str, float]) -> float | None:
@@ -120,7 +121,7 @@ class ImpossibleQ(Rule):
 
 
 class NonFinite(Rule):
-    """A loss, value, gradient or action that is not a finite number. Stays: training cannot mend it."""
+    """A loss, value, gradient, action or return that is no finite number. Stays: training cannot mend it."""
 
     name = "non_finite"
     title = "Non-finite number"
@@ -132,9 +133,10 @@ class NonFinite(Rule):
 
     def judge(self, moment: Moment) -> RuleState:
         watched = [(name, v) for name, v in moment.sample.items() if name.startswith(WATCHED)]
+        watched += [(name, value) for name in RETURNS for value in moment.values(name)]
         if not watched or self._raw is RuleState.CRITICAL:
             return self._raw
-        broken = [name for name, value in watched if not np.isfinite(value)]
+        broken = sorted({name for name, value in watched if not np.isfinite(value)})
         self.value, self.threshold = float(len(broken)), 0.0
         self.evidence = {"metrics": broken}
         self._raw = RuleState.CRITICAL if broken else RuleState.OK
@@ -143,7 +145,7 @@ class NonFinite(Rule):
     def reason(self) -> str:
         if self.evidence["metrics"]:
             return f"Not finite: {', '.join(self.evidence['metrics'])}."
-        return "Losses, values, gradients and actions are finite."
+        return "Losses, values, gradients, actions and returns are finite."
 
     def missing(self) -> str:
-        return "no learner sample yet"
+        return "no learner sample and no return yet"

@@ -142,6 +142,8 @@ class Judge:
 
     def _progress(self, step: int) -> str:
         steps = max(0, step - (self.facts.learning_starts or 0))
+        if not self.facts.native and step >= self.facts.total_steps:
+            return f"{steps:,} learning steps; the log ends at step {step:,}."
         share = 100 * step / max(1, self.facts.total_steps)
         percent = f"{share:.2g}" if share < 10 else f"{share:.0f}"
         return f"{steps:,} learning steps, {percent} % of {_short(self.facts.total_steps)} done."

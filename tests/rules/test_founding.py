@@ -1,5 +1,6 @@
 """The rules of the founding document, as they were written."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,8 @@ LONG = replace(FACTS, total_steps=1_000_000)
     [
         ("td_error", {"learner__td_error_q1": 50.1}),
         ("q_value", {"learner__q1_mean": 1_000.1}),
+        ("q_value", {"learner__q1_mean": math.inf}),
+        ("td_error", {"learner__td_error_q2": math.nan}),
     ],
 )
 def test_values_beyond_the_documents_limits_are_critical_at_once(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from backend.rules.rule import RuleState
-from tests.rules.scripted import FACTS, Script, healthy_samples, judged, result
+from tests.rules.scripted import FACTS, Script, explored, healthy_samples, judged, result
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,17 @@ def test_a_non_finite_number_is_critical_and_stays(value: float) -> None:
     assert found.state is RuleState.CRITICAL
     assert found.first_critical == 1_200
     assert found.evidence["metrics"] == ["learner/critic_loss"]
+
+
+def test_a_return_that_is_no_number_is_critical() -> None:
+    script = explored().episodes([150.0] * 20).samples(healthy_samples(10))
+    judge, _ = judged(script.episodes([math.nan]))
+    assert judge.verdict == "no-go"
+    assert result(judge, "non_finite").evidence["metrics"] == ["episode/return"]
+    script = explored()
+    script.log(1_100, {"evaluation/return_mean": math.inf})
+    judge, _ = judged(script)
+    assert result(judge, "non_finite").evidence["metrics"] == ["evaluation/return_mean"]
 
 
 def test_td_error_and_critic_gradient_may_grow_without_an_alarm() -> None:

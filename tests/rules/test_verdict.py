@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from backend.rules.presets import PRESETS, problems
-from tests.rules.scripted import Script, explored, healthy_samples, judged, result
+from tests.rules.scripted import FACTS, Script, explored, healthy_samples, judged, result
 
 
 def test_a_run_that_learns_is_go_with_its_evidence() -> None:
@@ -24,6 +24,12 @@ def test_too_early_names_the_phase_what_is_missing_and_how_far_the_run_is() -> N
         "TOO EARLY, in exploration: waiting for 10 learning episodes (0 so far). "
         "0 learning steps, 0.25 % of 100K done."
     )
+
+
+def test_of_a_log_whose_plan_is_not_known_it_says_where_it_ends() -> None:
+    facts = replace(FACTS, native=False, total_steps=2_000)
+    judge, _ = judged(explored().episodes([150.0] * 20).samples(healthy_samples(10)), facts)
+    assert judge.sentence(2_000).endswith("1,000 learning steps; the log ends at step 2,000.")
 
 
 def test_an_evaluation_stands_in_while_learning_episodes_are_few() -> None:
