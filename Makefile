@@ -65,9 +65,10 @@ learn: setup
 	$(BIN)/python -m benchmarks.learning_to_drive
 	$(BIN)/python -m benchmarks.driving_report
 
-# Pictures of every page for the README and the docs, made from the running product.
+# Pictures of every page for the README and the docs; the README's own from a quickstart trained for minutes.
 screenshots: setup browser
 	$(BIN)/python -m tests.browser.screenshots
+	$(BIN)/python -m tests.browser.quickstart
 
 migration: setup
 	$(BIN)/python -c "import migrations; from alembic import command; command.revision(migrations.config('$(URL)'), '$(MESSAGE)', autogenerate=True)"

@@ -61,6 +61,13 @@ class Evaluation(Base):
     ended_at: Mapped[float | None] = mapped_column(Float, default=None)
 
     @property
+    def left(self) -> float | None:
+        """Seconds to its end at the speed so far; None before an episode has been driven."""
+        if not self.done or self.started_at is None or self.heartbeat_at is None:
+            return None
+        return (self.heartbeat_at - self.started_at) / self.done * (self.episodes - self.done)
+
+    @property
     def success(self) -> float | None:
         """Share of the episodes that reached the goal; None before the end, or without a goal."""
         return self.result.get("success_rate")

@@ -15,7 +15,7 @@ class Preset:
 
 QUICKSTART = Preset(
     "Quickstart",
-    "A small policy on numbers learns the route on two CPU cores in about a minute.",
+    "A small policy on numbers learns the route on two CPU cores in about two minutes.",
     {
         "total_steps": 30_000,
         "hidden_sizes": [128, 128],

@@ -8,6 +8,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 from PIL import Image
@@ -67,7 +69,7 @@ THEMES = ("light", "dark")
 SIZES = {320: 900, 1280: 900, 1920: 1080}
 SHOWN = 1280
 TALLEST = 2600
-COLOURS = 96
+COLOURS = 200
 SETTLED = """() => [...document.querySelectorAll("metric-chart")].every((chart) => {
   const box = chart.getBoundingClientRect();
   return box.top > innerHeight || !chart.checkVisibility() || chart.dataset.drawn || chart.querySelector(".plot-message");
@@ -244,13 +246,13 @@ def shoot_all(
         browser.close()
 
 
-def show(names: list[str]) -> None:
-    """The middle width into the docs, with few colours: a page has no more, and a clone stays small."""
+def show(pictures: Iterable[tuple[str, str]]) -> None:
+    """The middle width into the docs, with few colours, the rare ones among them: a clone stays small."""
     DOCS.mkdir(parents=True, exist_ok=True)
-    for path in [TARGET / f"{name}-{theme}-{SHOWN}.png" for name in names for theme in THEMES]:
+    for path in [TARGET / f"{name}-{theme}-{SHOWN}.png" for name, theme in pictures]:
         with Image.open(path) as picture:
             top = picture.convert("RGB").crop((0, 0, SHOWN, min(picture.height, SIZES[SHOWN])))
-        small = top.quantize(COLOURS, dither=Image.Dither.NONE)
+        small = top.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         small.save(DOCS / path.name.replace(f"-{SHOWN}", ""), optimize=True)
 
 
@@ -269,7 +271,7 @@ def main() -> int:
             shoot_all(server.url, trainers, names, widths)
         database.close()
     if SHOWN in widths:
-        show(names)
+        show(product(names, THEMES))
     return 0
 
 

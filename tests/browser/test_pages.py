@@ -140,6 +140,16 @@ def test_charts_follow_the_theme(page: Page) -> None:
     page.wait_for_function(f"() => {ink} !== '{before}'")
 
 
+def test_charts_follow_the_system_when_it_turns_dark_at_dusk(page: Page) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto("/runs/1")
+    wait_for_points(page, "return", 5)
+    ink = "document.querySelector('#chart-return .plot')._fullLayout.font.color"
+    before = page.evaluate(ink)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"() => {ink} !== '{before}'")
+
+
 def test_state_verdict_gates_start_and_halt_work_without_a_script(
     chromium: Browser, server: ServerProcess
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from backend.checkpoints.files import drafting
-from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.models import Checkpoint, Evaluation
 from backend.database import Database
 from backend.runs import attempts, evaluations, service
 from backend.runs.service import get_run, list_segments
@@ -175,3 +175,9 @@ def test_a_resumed_run_is_one_line_and_a_rollback_a_second_one(database: Databas
     assert (two.is_current, two.x1, two.x2) == (False, 25, 100)
     assert (three.is_current, three.x1, three.kept, three.from_y) == (True, 25, 37.5, 20)
     assert three.y > two.y
+
+
+def test_an_evaluation_under_way_tells_how_long_it_still_takes() -> None:
+    under_way = Evaluation(episodes=20, done=5, started_at=100.0, heartbeat_at=110.0)
+    assert under_way.left == 30
+    assert Evaluation(episodes=20, done=0, started_at=100.0, heartbeat_at=110.0).left is None

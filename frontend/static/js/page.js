@@ -73,6 +73,8 @@ document.querySelector("[data-theme-switch]").addEventListener("click", () => {
   document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
   document.dispatchEvent(new CustomEvent("theme"));
 });
+// The system may turn dark at dusk, while the page is open.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("theme")));
 document.querySelector("[data-help]")?.addEventListener("click", () => document.getElementById("help").showModal());
 
 document.addEventListener("keydown", (event) => {
