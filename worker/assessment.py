@@ -1,5 +1,6 @@
 """What a run measures between its training episodes: references at its start, its policy at intervals."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -8,7 +9,6 @@ from backend.runs.config import RunConfig
 from backend.runs.events import Level
 from worker.agents import TD3, Exploration
 from worker.baselines.pid_pursuit import PidPursuit
-from worker.commands import Commands
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.starts import HELD_OUT, SECOND_TOWN
 from worker.evaluation import Evaluation, Policy, evaluate
@@ -22,7 +22,11 @@ DRIVER = "PID and pure pursuit driver"
 
 
 class Assessment:
-    """Drives in the world that training uses and leaves it fit for the next episode."""
+    """Drives in the world that training uses and leaves it fit for the next episode.
+
+    `attend` is called before every decision: it may write a checkpoint, for between training's episodes
+    nothing of the learner moves, and it may raise StopRequested, which everything here lets through.
+    """
 
     def __init__(
         self,
@@ -31,7 +35,7 @@ class Assessment:
         agent: TD3,
         progress: Progress,
         journal: Journal,
-        commands: Commands,
+        attend: Callable[[], None],
         vitals: Vitals,
         snapshots: Snapshots,
     ) -> None:
@@ -40,7 +44,7 @@ class Assessment:
         self._agent = agent
         self._progress = progress
         self._journal = journal
-        self._commands = commands
+        self._attend = attend
         self._vitals = vitals
         self._snapshots = snapshots
 
@@ -52,8 +56,7 @@ class Assessment:
         """
         self._visit_second_town()
         self._measure_random()
-        if not self._commands.stop_requested:
-            self._measure_baseline()
+        self._measure_baseline()
 
     def _visit_second_town(self) -> None:
         """A wrong name shall not end the run days later."""
@@ -66,8 +69,6 @@ class Assessment:
         """Returns of the exploring policy: the line every learner must leave."""
         config, progress = self._config, self._progress
         for number in range(progress.references, config.random_reference_episodes):
-            if self._commands.stop_requested:
-                return
             self._journal.activity = (
                 f"random reference {number + 1}/{config.random_reference_episodes}"
             )
@@ -76,6 +77,7 @@ class Assessment:
             self._env.reset(seed=seed)
             over = False
             while not over:
+                self._attend()
                 *_, terminated, truncated, info = self._env.step(explorer.explore())
                 over = terminated or truncated
             self._journal.log({"evaluation/random_return": info["episode"]["return"]}, 0, number)
@@ -87,13 +89,12 @@ class Assessment:
         if self._progress.baseline or not episodes or not isinstance(env, DrivingEnv):
             return
         measured = self._drive("baseline", PidPursuit.of(env), episodes)
-        if measured is not None:
-            self._journal.log(measured.metrics("baseline"), *self._clock)
-            self._journal.event(Level.INFO, "evaluation", describe(measured, DRIVER))
-            self._progress.baseline = True
+        self._journal.log(measured.metrics("baseline"), *self._clock)
+        self._journal.event(Level.INFO, "evaluation", describe(measured, DRIVER))
+        self._progress.baseline = True
 
-    def evaluate(self) -> Evaluation | None:
-        """Evaluate the policy as it is, on the routes it trains on; None if a stop broke it off."""
+    def evaluate(self) -> Evaluation:
+        """Evaluate the policy as it is, on the routes it trains on."""
         config = self._config
         recording = self._snapshots.evaluation(self._progress.step)
         evaluation = self._drive(
@@ -103,8 +104,6 @@ class Assessment:
             config.evaluation_screening,
             watcher=recording,
         )
-        if evaluation is None:
-            return None
         self._snapshots.keep(recording)
         for record in evaluation.episodes:
             self._journal.log({"evaluation/episode_return": record["return"]}, *self._clock)
@@ -119,7 +118,7 @@ class Assessment:
             return
         if config.held_out_routes:
             self._evaluate_on(HELD_OUT, "held-out routes", "held_out")
-        if config.second_town and not self._commands.stop_requested:
+        if config.second_town:
             env.travel(abroad=True)
             self._evaluate_on(SECOND_TOWN, f"the second town, {config.second_town}", "second_town")
             env.travel(abroad=False)
@@ -131,27 +130,33 @@ class Assessment:
             self._config.elsewhere_episodes,
             routes=routes,
         )
-        if evaluation is not None:
-            self._journal.log(evaluation.metrics(group), *self._clock)
-            self._journal.event(Level.INFO, "evaluation", describe(evaluation, f"On {words}"))
+        self._journal.log(evaluation.metrics(group), *self._clock)
+        self._journal.event(Level.INFO, "evaluation", describe(evaluation, f"On {words}"))
 
     def _drive(
         self, words: str, policy: Policy, episodes: int, screening: int = 0, **options: Any
-    ) -> Evaluation | None:
-        """Drive the first of the evaluations' episodes without noise; None if a stop broke it off."""
+    ) -> Evaluation:
+        """Drive the first of the evaluations' episodes without noise."""
         done = 0
 
         def on_episode(_: dict[str, float]) -> bool:
             nonlocal done
             done += 1
             self._journal.activity = f"{words} {done}/{episodes}"
-            return not self._commands.stop_requested
+            return True
 
         seed = self._config.seed
         seeds = [episode_seed(seed, Stream.EVALUATION, number) for number in range(episodes)]
         with self._vitals.paused():
-            found = evaluate(self._env, policy, seeds, screening, on_episode=on_episode, **options)
-        return None if self._commands.stop_requested else found
+            return evaluate(
+                self._env,
+                policy,
+                seeds,
+                screening,
+                on_episode=on_episode,
+                attend=self._attend,
+                **options,
+            )
 
     @property
     def _clock(self) -> tuple[int, int]:

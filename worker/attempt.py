@@ -94,11 +94,12 @@ def opened(
             refused it.
         CheckpointDamaged: the start's files do not match their hashes.
         SimulatorLost: no simulator answers.
+        StopRequested: before there was anything to save.
     """
     config, run_id = assignment.config, assignment.claim.run_id
     folder = settings.checkpoints_folder / f"run-{run_id:06d}"
     folder.mkdir(parents=True, exist_ok=True)
-    tell = Stages(database, run_id, assignment.claim.token)
+    tell = Stages(database, run_id, assignment.claim.token, commands)
     with ExitStack() as stack:
         probes = _probe(assignment, tell)
         tell("connecting to the simulator" if assignment.address else "making the environment")

@@ -49,12 +49,16 @@ class Request:
     checkpoint_id: int | None = None
 
 
+class StopRequested(Exception):
+    """Breaks off what is under way between training's decisions, because a stop waits to be obeyed."""
+
+
 class Commands(Protocol):
     """What the training loop sees of the listener."""
 
     @property
     def stop_requested(self) -> bool:
-        """A stop waits; long work such as an evaluation should break off."""
+        """A stop waits; long work such as an evaluation breaks off."""
 
     def poll(self) -> Request | None:
         """The next thing to do. A stop is returned again each time, a command once."""
@@ -113,9 +117,11 @@ class CommandListener:
         return self._stop is not None
 
     def poll(self) -> Request | None:
-        if self._stop is not None:
-            return self._stop
-        return self._commands.popleft() if self._commands else None
+        stop = self._stop
+        # A checkpoint asked for before a rollback comes first: both were asked of this run, in this order.
+        if self._commands and (stop is None or stop.kind is RequestKind.ROLLBACK):
+            return self._commands.popleft()
+        return stop
 
     def answer(self, request: Request, ok: bool, result: str) -> None:
         if request.command_id is not None:
@@ -183,7 +189,13 @@ class CommandListener:
             self._raise_stop(Request(RequestKind.FENCED, str(error)))
         else:
             if command is not None:
-                self._commands.append(_request(command))
+                self._accept(_request(command))
+
+    def _accept(self, request: Request) -> None:
+        if request.kind is RequestKind.CHECKPOINT:
+            self._commands.append(request)
+        else:
+            self._raise_stop(request)
 
     def _send_answers(self) -> None:
         while self._answers:

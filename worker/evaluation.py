@@ -117,22 +117,21 @@ def evaluate(
     on_episode: OnEpisode | None = None,
     watcher: Watcher | None = None,
     routes: str = TRAINING,
+    attend: Callable[[], None] | None = None,
 ) -> Evaluation:
     """Drives one episode a seed, without noise, from the start of each of these `routes` in turn.
 
     After the first `screening` episodes it goes on only if at least `threshold` of them succeeded; 0
     runs all, and so does an environment that has no notion of success. `on_episode` is called between
-    episodes with the record; returning False stops.
+    episodes with the record; returning False stops. `attend` is called before every decision, and what
+    it raises breaks the evaluation off.
     """
     records: list[Record] = []
     for number, seed in enumerate(seeds):
         if screening and len(records) == screening and _failed(records, threshold):
             break
-        records.append(
-            _drive(
-                env, policy, seed, {"evaluation": True, "route": number, "routes": routes}, watcher
-            )
-        )
+        options = {"evaluation": True, "route": number, "routes": routes}
+        records.append(_drive(env, policy, seed, options, watcher, attend))
         if on_episode is not None and not on_episode(records[-1]):
             break
     return Evaluation(tuple(records), complete=len(records) == len(seeds))
@@ -149,6 +148,7 @@ def _drive(
     seed: int,
     options: dict[str, Any],
     watcher: Watcher | None,
+    attend: Callable[[], None] | None,
 ) -> Record:
     if callable(forget := getattr(policy, "reset", None)):
         forget()
@@ -156,6 +156,8 @@ def _drive(
     if watcher is not None:
         watcher.began(options["route"], seed)
     while True:
+        if attend is not None:
+            attend()
         observation, _, terminated, truncated, info = env.step(policy(observation))
         if watcher is not None:
             watcher.decided(info)

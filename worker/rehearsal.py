@@ -14,9 +14,10 @@ import torch
 from gymnasium import spaces
 
 from backend.checkpoints.kinds import CheckpointKind
-from backend.errors import PitwallError
+from backend.errors import FencedOff, PitwallError
 from backend.runs.config import RunConfig
 from worker.agents import Exploration, make_agent
+from worker.commands import StopRequested
 from worker.environment import SimulatorLost
 from worker.environment.observation import Action, Observation
 from worker.progress import Episode, Progress
@@ -101,7 +102,7 @@ def rehearse(
     began = time.perf_counter()
     place = folder / FOLDER
     try:
-        return _Rehearsing(config, env, place).run(began, tell)
+        return _Rehearsing(config, env, place, tell).run(began)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -109,10 +110,14 @@ def rehearse(
 class _Rehearsing:
     """Parts like the run's own, thrown away afterwards; only the environment is the run's."""
 
-    def __init__(self, config: RunConfig, env: gymnasium.Env[Any, Any], folder: Path) -> None:
+    def __init__(
+        self, config: RunConfig, env: gymnasium.Env[Any, Any], folder: Path, tell: Tell
+    ) -> None:
         self._config = config
         self._env = env
         self._folder = folder
+        self._tell = tell
+        self._phase = PHASES[0]
         folder.mkdir(parents=True, exist_ok=True)
         self._seed = episode_seed(config.seed, Stream.REFERENCE, 0)
         self._agent, self._replay, self._exploration, self._saver = self._parts()
@@ -133,18 +138,18 @@ class _Rehearsing:
         saver = Saver(self._folder, config, self._env, agent, replay, exploration)
         return agent, replay, exploration, saver
 
-    def run(self, began: float, tell: Tell) -> Rehearsal:
+    def run(self, began: float) -> Rehearsal:
         config, agent = self._config, self._agent
-        with _phase("exploration", tell):
+        with self._at("exploration"):
             exploring = self._drive(lambda _: self._exploration.explore())
-        with _phase("the first updates", tell):
+        with self._at("the first updates"):
             updating, updates = self._update()
-        with _phase("acting while learning", tell):
+        with self._at("acting while learning"):
             step = config.learning_starts
             acting = self._drive(lambda seen: self._exploration.perturb(agent.act(seen), step))
-        with _phase("evaluation", tell):
+        with self._at("evaluation"):
             evaluating = self._drive(agent.act, evaluation=True, route=0)
-        with _phase("checkpoint and restore", tell):
+        with self._at("checkpoint and restore"):
             size = self._save_and_restore()
         space = self._env.observation_space
         assert isinstance(space, spaces.Dict)
@@ -165,6 +170,7 @@ class _Rehearsing:
         seconds, over = 0.0, True
         observation: Observation = {}
         for _ in range(DECISIONS):
+            self._beat()
             if over:
                 observation, _ = self._env.reset(seed=self._seed, options=options or None)
             began = time.perf_counter()
@@ -181,9 +187,24 @@ class _Rehearsing:
         self._agent.update(self._replay.sample(self._config.batch_size))
         began = time.perf_counter()
         for _ in range(count):
+            self._beat()
             self._agent.update(self._replay.sample(self._config.batch_size))
         self._agent.diagnostics()
         return (time.perf_counter() - began) / count, count + 1
+
+    @contextmanager
+    def _at(self, phase: str) -> Iterator[None]:
+        self._phase = phase
+        self._beat()
+        try:
+            yield
+        except (SimulatorLost, RehearsalFailed, StopRequested, FencedOff):
+            raise
+        except Exception as error:
+            raise RehearsalFailed(f"pre-flight: {phase} failed: {error}") from error
+
+    def _beat(self) -> None:
+        self._tell(f"pre-flight: {self._phase}", PHASES.index(self._phase) + 1, len(PHASES))
 
     def _save_and_restore(self) -> int:
         """Bytes of what is saved; everything comes back as it was.
@@ -211,17 +232,6 @@ def longest_episode(config: RunConfig, env: gymnasium.Env[Any, Any]) -> int | No
         return config.max_episode_ticks // config.ticks_per_decision
     limit = getattr(env.unwrapped, "max_episode_steps", None)
     return int(limit) if limit else None
-
-
-@contextmanager
-def _phase(name: str, tell: Tell) -> Iterator[None]:
-    tell(f"pre-flight: {name}", PHASES.index(name) + 1, len(PHASES))
-    try:
-        yield
-    except (SimulatorLost, RehearsalFailed):
-        raise
-    except Exception as error:
-        raise RehearsalFailed(f"pre-flight: {name} failed: {error}") from error
 
 
 def _weights(agent: Any) -> torch.Tensor:

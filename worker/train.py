@@ -17,12 +17,12 @@ from backend.runs import attempts
 from backend.settings import Settings
 from worker.attempt import opened, read_assignment
 from worker.child import SIMULATOR_LOST
-from worker.commands import CommandListener
+from worker.commands import CommandListener, Commands, StopRequested
 from worker.environment import SimulatorLost
 from worker.environment.carla_env import DrivingEnv
 from worker.rehearsal import RehearsalFailed
 from worker.replay import ReplayTooLarge
-from worker.training import End, Outcome, Training
+from worker.training import STOPS, End, Outcome, Training
 
 FINISHED, STOPPED, FENCED_OFF, CRASHED = 0, 75, 76, 1
 SETTLE_PATIENCE = 600.0
@@ -78,6 +78,8 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
                 end = training.run()
                 if end.outcome is not Outcome.FENCED:
                     database.insist(lambda s: attempts.mark_stopping(s, run_id, token, time.time()))
+        except StopRequested:
+            end = unbegun(commands)
         except (InvalidConfig, CheckpointDamaged, RehearsalFailed, ReplayTooLarge) as error:
             reason = str(error)
             if isinstance(error, CheckpointDamaged):
@@ -85,6 +87,14 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
             database.insist(lambda s: attempts.fail(s, run_id, token, reason, time.time()))
             return STOPPED
     return settle(database, run_id, token, end)
+
+
+def unbegun(commands: Commands) -> End:
+    """Of an attempt that was stopped before its first step: it changed nothing."""
+    request = commands.poll()
+    assert request is not None
+    outcome, _ = STOPS[request.kind]
+    return End(outcome, request.reason, request)
 
 
 def watch_simulator(training: Training) -> None:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,7 +22,7 @@ from backend.runs.events import Level
 from worker.agents import TD3, Exploration, NonFinite
 from worker.assessment import Assessment
 from worker.checkpointing import CheckpointInfo
-from worker.commands import Commands, Request, RequestKind
+from worker.commands import Commands, Request, RequestKind, StopRequested
 from worker.coverage import replay_coverage
 from worker.environment import SimulatorLost
 from worker.evaluation import Evaluation
@@ -101,7 +102,7 @@ class Training:
         self.vitals = vitals
         self.snapshots = snapshots
         self.assessment = Assessment(
-            config, env, agent, progress, journal, commands, vitals, snapshots
+            config, env, agent, progress, journal, self._attend, vitals, snapshots
         )
         self._saved_step = progress.step - ALERT_INTERVAL
 
@@ -124,7 +125,8 @@ class Training:
             if end := self._obey():
                 return end
             if self.progress.episode is None:
-                self._between_episodes()
+                with suppress(StopRequested):
+                    self._between_episodes()
                 continue
             self._act()
             self._learn()
@@ -140,6 +142,20 @@ class Training:
         if self.journal.fenced:
             return End(Outcome.FENCED, "another attempt owns the run")
         return self._heed(self.journal.demands())
+
+    def _attend(self) -> None:
+        """Between the decisions of what is driven between episodes: write what is asked for.
+
+        Raises:
+            StopRequested: left for the loop to obey; the next attempt repeats the evaluation under way.
+        """
+        if self.commands.stop_requested:
+            raise StopRequested
+        if (request := self.commands.poll()) is None:
+            return
+        if request.kind is not RequestKind.CHECKPOINT:
+            raise StopRequested
+        self._save_beside(CheckpointKind.MANUAL, request=request)
 
     def _heed(self, demands: Sequence[Demand]) -> End | None:
         """What rules ask: a checkpoint, unless one was just written, and then perhaps an end."""
@@ -249,17 +265,14 @@ class Training:
             self.journal.simulator(tick_ms, self.config.town, self.vitals.npcs)
         self.journal.log(values, self.progress.step, self.progress.episodes)
 
-    def _evaluate(self) -> Evaluation | None:
-        """Evaluate the policy as it is; None if a stop broke it off."""
+    def _evaluate(self) -> None:
+        """Evaluate the policy as it is."""
         progress, interval = self.progress, self.config.evaluation_interval
         evaluation = self.assessment.evaluate()
-        if evaluation is None:
-            return None
         progress.next_evaluation = progress.step + interval - progress.step % interval
         self._keep_best(evaluation)
         if evaluation.complete:
             self.assessment.evaluate_elsewhere()
-        return None if self.commands.stop_requested else evaluation
 
     def _keep_best(self, evaluation: Evaluation) -> None:
         score = (evaluation.success_rate or 0.0, evaluation.return_mean)
@@ -270,8 +283,11 @@ class Training:
 
     def _finish(self) -> End:
         """The plan is done: a last evaluation and a last checkpoint."""
-        if self.config.evaluation_interval and self._evaluate() is None:
-            return self._obey() or End(Outcome.DRAINED, "stopped during the last evaluation")
+        if self.config.evaluation_interval:
+            try:
+                self._evaluate()
+            except StopRequested:
+                return self._obey() or End(Outcome.DRAINED, "stopped during the last evaluation")
         self._save(CheckpointKind.FINAL)
         return End(Outcome.FINISHED, "all planned steps are done")
 

@@ -18,7 +18,7 @@ from backend.runs.config import parse_config
 from backend.runs.service import create_run, get_run
 from backend.settings import Settings
 from worker.attempt import opened, read_assignment
-from worker.commands import Request
+from worker.commands import Request, RequestKind
 from worker.train import settle
 from worker.training import End, Training
 
@@ -43,14 +43,21 @@ class Script:
     training: Training | None = None
     requests: dict[int, Request] = field(default_factory=dict)
     answers: list[tuple[Request, bool]] = field(default_factory=list)
+    stop: Request | None = None
 
     @property
     def stop_requested(self) -> bool:
-        return False
+        return self.stop is not None
 
     def poll(self) -> Request | None:
+        """A stop is returned again each time, as the listener does."""
         assert self.training is not None
-        return self.requests.pop(self.training.progress.step, None)
+        if self.stop is None:
+            request = self.requests.pop(self.training.progress.step, None)
+            if request is None or request.kind is RequestKind.CHECKPOINT:
+                return request
+            self.stop = request
+        return self.stop
 
     def answer(self, request: Request, ok: bool, result: str) -> None:
         self.answers.append((request, ok))
@@ -65,12 +72,12 @@ class Lab:
     run_id: int
 
     @contextmanager
-    def attempt(self, **requests: Request) -> Iterator[Training]:
-        """The next attempt, ready to run; `at_STEP=request` scripts what it is asked."""
+    def attempt(self, stop: Request | None = None, **requests: Request) -> Iterator[Training]:
+        """The next attempt, ready to run; `at_STEP=request` scripts what it is asked, `stop` before all."""
         with self.database.write() as session:
             claim = attempts.claim(session, self.run_id, "lab", time.time())
         assert claim is not None
-        script = Script(requests={int(k.removeprefix("at_")): r for k, r in requests.items()})
+        script = Script(stop=stop, requests={int(k.removeprefix("at_")): r for k, r in requests.items()})
         assignment = read_assignment(self.database, self.run_id, claim.token)
         with opened(self.settings, self.database, assignment, script) as training:
             script.training = training

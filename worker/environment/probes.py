@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from worker.environment.vehicle import Vehicle
 from worker.stages import Tell, untold
 
 Driver = Callable[[Observation], NDArray[np.float32]]
+Beat = Callable[[], None]
 
 PROBING = "trying the reward on scripted drives"
 PROBE_TICKS = 200
@@ -109,19 +111,17 @@ def _probe(env: DrivingEnv, tell: Tell) -> ProbeReport:
     def pursue(target: float) -> Driver:
         return PidPursuit(target, decision_seconds=seconds, scale=UNSCALED)
 
-    drives: dict[str, Callable[[], float]] = {
-        "crawl": lambda: _drive(env, pursue(CRAWL_SPEED))["return"],
-        "stand": lambda: _drive(env, _held(0.0, -1.0))["return"],
-        "leave": lambda: _drive(env, _held(0.5, 0.3))["return"],
-        "collide": lambda: _collide(env, pursue(START_SPEED)),
+    drives: dict[str, Callable[[Beat], float]] = {
+        "crawl": lambda beat: _drive(env, pursue(CRAWL_SPEED), beat)["return"],
+        "stand": lambda beat: _drive(env, _held(0.0, -1.0), beat)["return"],
+        "leave": lambda beat: _drive(env, _held(0.5, 0.3), beat)["return"],
+        "collide": lambda beat: _collide(env, pursue(START_SPEED), beat),
     }
     every = len(drives) + 1
-    tell(PROBING, 1, every)
-    good = _drive(env, pursue(speed))
+    good = _drive(env, pursue(speed), partial(tell, PROBING, 1, every))
     returns = {"good": good["return"]}
     for number, (name, drive) in enumerate(drives.items(), 2):
-        tell(PROBING, number, every)
-        returns[name] = drive()
+        returns[name] = drive(partial(tell, PROBING, number, every))
     shares = {
         name.removesuffix("_percent"): value
         for name, value in good.items()
@@ -130,9 +130,10 @@ def _probe(env: DrivingEnv, tell: Tell) -> ProbeReport:
     return judge(returns, shares)
 
 
-def _drive(env: DrivingEnv, driver: Driver) -> dict[str, float]:
+def _drive(env: DrivingEnv, driver: Driver, beat: Beat) -> dict[str, float]:
     observation = _rolling(env)
     while True:
+        beat()
         observation, _, terminated, truncated, info = env.step(driver(observation))
         if terminated or truncated:
             summary: dict[str, float] = info["episode"]
@@ -149,13 +150,13 @@ def _held(steer: float, pedal: float) -> Driver:
     return lambda observation: action
 
 
-def _collide(env: DrivingEnv, driver: Driver) -> float:
+def _collide(env: DrivingEnv, driver: Driver, beat: Beat) -> float:
     """The return of driving into a parked car; it must be hit, or the probe would prove nothing."""
     _rolling(env)  # away from where the last probe left the car: there may be no room to park
     distance = START + OBSTACLE_GAP + 2 * env.ego.half_length
     obstacle = Vehicle(env.connection.world, env.routes[0].pose(distance), role="obstacle")
     try:
-        summary = _drive(env, driver)
+        summary = _drive(env, driver, beat)
     finally:
         obstacle.destroy()
     if not summary["collisions"]:
