@@ -77,7 +77,9 @@ class Lab:
         with self.database.write() as session:
             claim = attempts.claim(session, self.run_id, "lab", time.time())
         assert claim is not None
-        script = Script(stop=stop, requests={int(k.removeprefix("at_")): r for k, r in requests.items()})
+        script = Script(
+            stop=stop, requests={int(k.removeprefix("at_")): r for k, r in requests.items()}
+        )
         assignment = read_assignment(self.database, self.run_id, claim.token)
         with opened(self.settings, self.database, assignment, script) as training:
             script.training = training
