@@ -1,5 +1,16 @@
 """Errors that carry the offending value, the remedy and an HTTP status."""
 
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 10
+
+
+def shown(value: object) -> str:
+    """A value as an error names it: as Python writes it, the middle of a long one left out."""
+    return _SHORT.repr(value)
+
 
 class PitwallError(Exception):
     """Base of every error a user can cause or cure; `str(error)` says what is wrong and what to do."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.errors import InvalidConfig
+from backend.errors import InvalidConfig, shown
 from backend.gates.models import GatePlan
 from backend.rules.gate import MEASURES, Check, Gate, Mean, Outcome
 from backend.rules.presets import PRESETS
@@ -129,7 +129,7 @@ def _problem(detail: Mapping[str, Any]) -> tuple[str, str]:
         return field, detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return field, f"'{detail['loc'][-1]}' is missing: add it"
-    return field, f"{detail['msg']}, got {detail['input']!r}"
+    return field, f"{detail['msg']}, got {shown(detail['input'])}"
 
 
 def documents(gates: Sequence[Gate]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.errors import InvalidConfig, NotFound
+from backend.errors import InvalidConfig, NotFound, shown
 from backend.gates.models import SavedPreset
 from backend.rules.custom import CustomSpec
 from backend.rules.presets import PRESETS, RulePreset, problems
@@ -115,7 +115,7 @@ def _parse(model: type[Draft], values: Mapping[str, Any]) -> Draft:
         raise InvalidConfig(
             {
                 ".".join(str(part) for part in detail["loc"]): (
-                    f"{detail['msg']}, got {detail['input']!r}"
+                    f"{detail['msg']}, got {shown(detail['input'])}"
                 )
                 for detail in error.errors()
             }

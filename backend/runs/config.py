@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from backend.errors import InvalidConfig
+from backend.errors import InvalidConfig, shown
 from backend.runs.contradictions import DDPG_TRICKS, contradictions
 from backend.runs.presets import PRESETS
 from backend.runs.weather import Weather
@@ -413,7 +413,7 @@ def parse_config(preset: str, overrides: dict[str, Any] | None = None) -> RunCon
     """
     if preset not in PRESETS:
         raise InvalidConfig(
-            {"preset": f"'{preset}' is not known: choose one of {', '.join(PRESETS)}"}
+            {"preset": f"{shown(preset)} is not known: choose one of {', '.join(PRESETS)}"}
         )
     return changed_config(PRESETS[preset].overrides, overrides or {})
 
@@ -437,4 +437,4 @@ def _problem(detail: ErrorDetails) -> tuple[str, str]:
     field = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return field, f"'{field}' is not a configuration key: remove it or check its spelling"
-    return field, f"{detail['msg']}, got {detail['input']!r}"
+    return field, f"{detail['msg']}, got {shown(detail['input'])}"

@@ -14,6 +14,7 @@ from backend.notify.sender import Sender
 from backend.runs.dispatcher import Dispatcher
 from backend.settings import Settings
 from backend.web import api, errors, pages, statics
+from backend.web.body_limit import BodyLimit
 from backend.web.security import Guard
 from backend.web.statics import PlotlyScript
 from backend.web.stream import Tail
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router)
     # Numbers shrink to 40 % at level 1 and to 38 % at level 6, which takes four times as long.
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Guard, tickets=app.state.tickets, host=settings.host)
     return app
 

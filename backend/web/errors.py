@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from backend.errors import PitwallError, Unauthenticated
+from backend.errors import PitwallError, Unauthenticated, shown
 from backend.web.templates import page
 
 log = logging.getLogger(__name__)
@@ -38,12 +38,17 @@ def problem(
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": detail,
-        "instance": request.url.path,
+        "detail": _printable(detail),
+        "instance": _printable(request.url.path),
     }
     if fields:
-        body["fields"] = fields
+        body["fields"] = {_printable(name): _printable(text) for name, text in fields.items()}
     return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def _printable(text: str) -> str:
+    """Half of a surrogate pair, which JSON may hold, has no place in UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def wants_page(request: Request) -> bool:
@@ -84,7 +89,7 @@ def _field_problem(detail: Mapping[str, Any]) -> tuple[str, str]:
     if detail["type"] == "json_invalid":
         return "body", f"it is not JSON ({detail['ctx']['error']}): send a JSON object"
     name = ".".join(str(part) for part in detail["loc"][1:]) or "body"
-    return name, f"{detail['msg']}, got {detail.get('input')!r}"
+    return name, f"{detail['msg']}, got {shown(detail.get('input'))}"
 
 
 def _http_error(request: Request, error: Exception) -> Response:

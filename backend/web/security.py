@@ -2,7 +2,7 @@
 
 import time
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Depends
 from starlette.datastructures import MutableHeaders
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.errors import Forbidden, PitwallError, Unauthenticated
+from backend.errors import Forbidden, PitwallError, Unauthenticated, shown
 from backend.web.errors import pitwall_problem
 from backend.web.tickets import TicketKind, Tickets
 
@@ -70,7 +70,7 @@ class Guard:
     def _check_host(self, request: Request) -> None:
         """A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding); its Host betrays it."""
         host = request.headers.get("host", "")
-        if self.loopback_only and urlsplit(f"//{host}").hostname not in LOOPBACK:
+        if self.loopback_only and _parts(f"//{host}").hostname not in LOOPBACK:
             raise Forbidden(
                 f"host '{host}' is not this machine: open http://127.0.0.1, "
                 "or start with PITWALL_HOST set to serve other hosts"
@@ -81,7 +81,7 @@ class Guard:
             return
         site = request.headers.get("sec-fetch-site", "same-origin")
         origin = request.headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        foreign = origin is not None and _parts(origin).netloc != request.headers.get("host")
         if foreign or site not in ("same-origin", "none"):
             raise Forbidden(
                 f"a {request.method} from another site ({origin or site}) is refused: "
@@ -97,6 +97,17 @@ class Guard:
             raise Unauthenticated(
                 "open the link `pitwall up` printed, or send its token as `Authorization: Bearer`"
             )
+
+
+def _parts(address: str) -> SplitResult:
+    """
+    Raises:
+        Forbidden: it is no address.
+    """
+    try:
+        return urlsplit(address)
+    except ValueError:
+        raise Forbidden(f"{shown(address)} is no address of this dashboard") from None
 
 
 def _tickets(request: Request) -> Tickets:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from backend.settings import Settings
@@ -66,3 +67,28 @@ def test_a_fault_of_ours_is_500_without_its_insides(browser: TestClient) -> None
     assert response.status_code == 500
     assert response.json()["title"] == "Internal error"
     assert "secret detail" not in response.text
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_too_large_for_its_address_is_413(api: TestClient, chunked: bool) -> None:
+    body = b'{"preset": "quickstart", "name": "' + b"a" * 1_100_000 + b'"}'
+    content = iter([body[:500_000], body[500_000:]]) if chunked else body
+    response = api.post("/api/v1/runs", content=content)
+    assert response.status_code == 413
+    assert "1.1 MB are more than the 1 MB" in response.json()["detail"]
+    assert api.get("/api/v1/runs").json() == []
+
+
+def test_a_long_value_is_named_shortened(api: TestClient) -> None:
+    response = api.post("/api/v1/runs", json={"preset": "quickstart", "name": "a" * 500_000})
+    assert response.status_code == 422
+    assert len(response.content) < 2_000
+
+
+@pytest.mark.parametrize(
+    "body", ['{"preset":"\\ud800"}', '{"preset":"quickstart","config":{"halt_on":["\\ud800"]}}']
+)
+def test_half_of_a_surrogate_pair_is_refused_by_name(api: TestClient, body: str) -> None:
+    response = api.post("/api/v1/runs", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert "\\ud800" in response.json()["detail"]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from backend.checkpoints.kinds import CheckpointKind
-from backend.errors import InvalidConfig
+from backend.errors import InvalidConfig, shown
 from backend.gates.admission import check_choice
 from backend.gates.facts import facts_of
 from backend.gates.live import LiveJudges
@@ -103,7 +103,7 @@ def _standing(session: Session, run: Run) -> StandingOut:
 def _check(session: Session, run: Run) -> None:
     halt_on = run.config.get("halt_on", [])
     if not isinstance(halt_on, list):
-        raise InvalidConfig({"halt_on": f"must be a list of rules, got {halt_on!r}"})
+        raise InvalidConfig({"halt_on": f"must be a list of rules, got {shown(halt_on)}"})
     check_choice(session, preset_of(run), halt_on, facts_of(run))
 
 
