@@ -41,9 +41,15 @@ class Hints:
         self._due: dict[int, tuple[float, float]] = {}
 
     def due(self, queued: list[int], now: float) -> list[int]:
-        """The runs among `queued` to send a hint for; forgets those no longer queued."""
+        """The runs among `queued` to send a hint for, in its order; forgets those no longer queued.
+
+        A run's hint comes after one for each that waits before it, or the newest would be taken first.
+        """
         self._due = {run_id: self._due.get(run_id, (now, FIRST_REPEAT)) for run_id in queued}
-        due = [run_id for run_id, (at, _) in self._due.items() if at <= now]
+        last = max(
+            (n for n, run_id in enumerate(queued) if self._due[run_id][0] <= now), default=-1
+        )
+        due = queued[: last + 1]
         for run_id in due:
             wait = self._due[run_id][1]
             self._due[run_id] = (now + wait, min(2 * wait, LONGEST_REPEAT))

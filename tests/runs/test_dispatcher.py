@@ -43,6 +43,14 @@ def test_a_run_that_comes_back_to_the_queue_is_hinted_at_once_again() -> None:
     assert hints.due([7], 1.5) == [7]
 
 
+def test_those_that_wait_longer_are_hinted_before_a_new_run() -> None:
+    hints = Hints()
+    for now in range(100):
+        hints.due([7, 8], now)
+    assert hints.due([7, 8], 100) == []
+    assert hints.due([7, 8, 9], 100) == [7, 8, 9]
+
+
 @given(st.lists(st.tuples(st.floats(0, 100), st.lists(st.integers(1, 5), unique=True))))
 def test_a_hint_is_only_ever_for_a_queued_run(visits: list[tuple[float, list[int]]]) -> None:
     hints, now = Hints(), 0.0
