@@ -159,6 +159,14 @@ def _gradients() -> list[ChartSpec]:
             names=tuple(f"{net} {part}" for net, part in modules),
         ),
         ChartSpec(
+            "module-gradients-logged",
+            "Gradient by module, side of the clip not logged",
+            "Gradients",
+            tuple(f"gradients/{net}_{part}_norm" for net, part in modules),
+            log=True,
+            names=tuple(f"{net} {part}" for net, part in modules),
+        ),
+        ChartSpec(
             "policy-head-share",
             "Policy head's share of the actor's gradient",
             "Gradients",

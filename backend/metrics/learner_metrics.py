@@ -133,6 +133,15 @@ def gradients() -> list[Metric]:
                     f"{net.capitalize()} {part} gradient, before clip",
                     "",
                     f"L2 norm of the {part}'s gradient before clipping",
+                )
+            )
+            # In one of the founding logs it equals the norm after the clip, in others it is far above it.
+            found.append(
+                Metric(
+                    f"gradients/{net}_{part}_norm",
+                    f"{net.capitalize()} {part} gradient, side of the clip not logged",
+                    "",
+                    f"L2 norm of the {part}'s gradient; the log does not say on which side of the clip",
                     aliases=(f"gradients/{net}_{tag}_norm",),
                 )
             )

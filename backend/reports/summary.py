@@ -32,6 +32,8 @@ GRADIENTS = (
     "gradients/actor_head_norm_before_clip",
     "gradients/actor_encoder_norm_before_clip",
     "gradients/actor_encoder_norm_after_clip",
+    "gradients/actor_head_norm",
+    "gradients/actor_encoder_norm",
     "gradients/critic_norm_before_clip",
     "gradients/critic_norm_after_clip",
     "gradients/critic_encoder_norm_after_clip",

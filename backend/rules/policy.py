@@ -9,7 +9,8 @@ import numpy as np
 from backend.rules.moment import Moment, pairs
 from backend.rules.rule import Context, Rule, RuleState, Streak, number, sign
 
-SIDES = ("before_clip", "after_clip")
+# The last is that of logs which do not tell: head and encoder are from the same side there too.
+SIDES = ("_before_clip", "_after_clip", "")
 POLICY_MEAN = re.compile(r"actions/policy_.+_mean")
 EXECUTED_MEAN = re.compile(r"actions/(?!policy_).+_mean")
 
@@ -68,8 +69,8 @@ class PolicyHeadShare(Rule):
 def _actor_norms(sample: Mapping[str, float]) -> tuple[float, float] | None:
     """(head, encoder) norms of the actor's gradient, both from the same side of the clip."""
     for side in SIDES:
-        head = sample.get(f"gradients/actor_head_norm_{side}")
-        encoder = sample.get(f"gradients/actor_encoder_norm_{side}")
+        head = sample.get(f"gradients/actor_head_norm{side}")
+        encoder = sample.get(f"gradients/actor_encoder_norm{side}")
         if head is not None and encoder is not None:
             return head, encoder
     return None

@@ -1,12 +1,18 @@
 """Which charts show what a rule looked at."""
 
+from collections.abc import Collection
+
 from backend.charts.specs import CHARTS, ChartSpec, chart_for_metric
 from backend.rules.custom import CustomRule
 from backend.rules.rule import Rule
 
 EVIDENCE = {
     "transition": ("return",),
-    "policy_head_share": ("module-gradients", "module-gradients-clipped"),
+    "policy_head_share": (
+        "module-gradients",
+        "module-gradients-clipped",
+        "module-gradients-logged",
+    ),
     "vanished_gradient": ("actor-gradient",),
     "over_estimation": ("q-values", "q-spread"),
     "constant_action": ("policy-steering", "policy-throttle", "steering", "throttle"),
@@ -30,12 +36,16 @@ EVIDENCE = {
 }
 
 
-def evidence_charts(name: str, rule: Rule | None) -> list[ChartSpec]:
-    """The charts of what a rule reads, most telling first; none for rules that read no metric."""
+def evidence_charts(name: str, rule: Rule | None, logged: Collection[str]) -> list[ChartSpec]:
+    """The charts of what a rule reads, most telling first; none for rules that read no metric.
+
+    Where some of them have points, those alone: `logged` are the metrics that do.
+    """
     if isinstance(rule, CustomRule):
         metrics = dict.fromkeys([rule.spec.metric, rule.spec.other])
         return [_chart_of(metric) for metric in metrics if metric]
-    return [CHARTS[chart] for chart in EVIDENCE.get(name, ()) if chart in CHARTS]
+    charts = [CHARTS[chart] for chart in EVIDENCE.get(name, ()) if chart in CHARTS]
+    return [chart for chart in charts if not set(logged).isdisjoint(chart.every_metric)] or charts
 
 
 def _chart_of(metric: str) -> ChartSpec:

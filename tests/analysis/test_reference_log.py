@@ -94,3 +94,10 @@ def test_the_phase_boundary_lies_inside_the_first_quarter(series: dict[str, Colu
 def test_the_log_ends_at_3900_after_2900_updates(series: dict[str, Columns]) -> None:
     assert int(series["learner/q1_mean"].step[-1]) == 3_900
     assert series["learner/updates"].value[-1] == 2_900
+
+
+def test_the_module_gradients_of_the_document_are_those_after_the_clip(
+    series: dict[str, Columns],
+) -> None:
+    told = series["gradients/actor_encoder_norm"].value
+    assert told.tolist() == series["gradients/actor_encoder_norm_after_clip"].value.tolist()

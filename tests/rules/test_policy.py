@@ -42,6 +42,12 @@ def test_norms_from_both_sides_of_the_clip_are_never_mixed() -> None:
     assert result(judge, "policy_head_share").state is RuleState.NO_DATA
 
 
+def test_norms_of_which_the_log_does_not_tell_the_side_are_compared_with_each_other() -> None:
+    told = {"gradients/actor_head_norm": 0.0, "gradients/actor_encoder_norm": 1.0}
+    judge, _ = judged(Script().samples([told] * 3))
+    assert result(judge, "policy_head_share").state is RuleState.CRITICAL
+
+
 def test_an_agent_without_encoder_cannot_leak_and_the_rule_says_so() -> None:
     facts = replace(FACTS, has_encoder=False)
     judge, _ = judged(Script().samples(healthy_samples(5, **LEAK)), facts)

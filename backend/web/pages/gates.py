@@ -139,7 +139,7 @@ def show_rule(request: Request, run_id: RunId, rule: str, session: Reading, now:
     live = next((one for one in rules if one.name == rule), None)
     more = {
         "rule": status,
-        "rule_charts": evidence_charts(rule, live),
+        "rule_charts": evidence_charts(rule, live, list_metrics(session, run_id)),
         "rule_flips": [f for f in service.flips(session, run_id, 5_000) if f.rule == rule],
         "words": [w for w in service.acceptances(session, run_id) if w.rule == rule],
         "in_force": {w.id for w in context["accepted"].values()},
