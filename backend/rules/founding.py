@@ -108,7 +108,7 @@ class Stagnation(Rule):
         self._raw = RuleState.NO_DATA
 
     def obstacle(self) -> str | None:
-        if self.facts.total_steps < 2 * self.steps:
+        if 0 < self.facts.total_steps < 2 * self.steps:
             return (
                 f"it compares two windows of {self.steps:,} steps and the run has "
                 f"{self.facts.total_steps:,}"
@@ -181,56 +181,11 @@ class GradientGrowth(Rule):
         return f"{self.samples} samples of the critic's gradient before the clip"
 
 
-class RepeatedAlerts(Rule):
-    """Three critical alerts within 50K steps abort the run."""
-
-    name = "repeated_alerts"
-    title = "Repeated critical alerts"
-    action = RuleAction.HALT
-
-    def __init__(
-        self, context: Context, watched: list[Rule], *, alerts: int = 3, steps: int = 50_000
-    ) -> None:
-        super().__init__(context)
-        self.watched, self.alerts, self.steps = watched, alerts, steps
-        self.threshold = float(alerts)
-        self._critical = {rule.name: False for rule in watched}
-        self._steps: deque[int] = deque()
-
-    def judge(self, moment: Moment) -> RuleState:
-        for rule in self.watched:
-            critical = rule.state is RuleState.CRITICAL
-            if critical and not self._critical[rule.name]:
-                self._steps.append(moment.step)
-            self._critical[rule.name] = critical
-        while self._steps and self._steps[0] <= moment.step - self.steps:
-            self._steps.popleft()
-        self.value = float(len(self._steps))
-        self.evidence = {"steps": list(self._steps)}
-        return RuleState.CRITICAL if len(self._steps) >= self.alerts else RuleState.OK
-
-    def reason(self) -> str:
-        near = "" if self._steps else ": never near"
-        return f"Critical alerts in the last {self.steps:,} steps: {len(self._steps)}{near}."
-
-    def missing(self) -> str:
-        return "nothing judged yet"
-
-
 def founding_rules(context: Context, parameters: Parameters) -> list[Rule]:
     """Every rule of the preset, in the order shown."""
 
     def given(rule: type[Rule]) -> dict[str, Any]:
         return dict(parameters.get(rule.name, {}))
 
-    alarms: list[Rule] = [
-        TDError(context, **given(TDError)),
-        QValue(context, **given(QValue)),
-        EpisodeReturn(context, **given(EpisodeReturn)),
-    ]
-    return [
-        *alarms,
-        Stagnation(context, **given(Stagnation)),
-        GradientGrowth(context, **given(GradientGrowth)),
-        RepeatedAlerts(context, alarms, **given(RepeatedAlerts)),
-    ]
+    rules = (TDError, QValue, EpisodeReturn, Stagnation, GradientGrowth)
+    return [rule(context, **given(rule)) for rule in rules]

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from backend.rules.alerts import RepeatedAlerts
 from backend.rules.behavioural import Parameters, behavioural_rules
 from backend.rules.custom import CustomRule, CustomSpec
 from backend.rules.founding import founding_rules
@@ -36,15 +37,23 @@ class RulePreset:
     def rules(self, facts: RunFacts) -> tuple[Returns, list[Rule]]:
         """Fresh rules of one run, and the returns they share."""
         context = Context(facts, Returns(facts.learning_starts))
-        built = self.build(context, self.parameters)
-        for rule in built:
+        rules = self._assemble(context, self.parameters)
+        for rule in rules:
             if rule.name in self.actions:
                 rule.action, rule.acts_on = self.actions[rule.name], rule.worst
-        return context.returns, [*built, *(CustomRule(context, spec) for spec in self.custom)]
+        return context.returns, rules
 
     def built_in(self) -> list[Rule]:
         """The built-in rules as they are without parameters or actions of one's own, for a form to show."""
-        return self.build(Context(RunFacts(0, 1), Returns(0)), {})
+        context = Context(RunFacts(0, 1), Returns(0))
+        return [rule for rule in self._assemble(context, {}) if not isinstance(rule, CustomRule)]
+
+    def _assemble(self, context: Context, parameters: Parameters) -> list[Rule]:
+        """The rules in the order they look: the last one at what all others say."""
+        own = [CustomRule(context, spec) for spec in self.custom]
+        rules = [*self.build(context, parameters), *own]
+        given = parameters.get(RepeatedAlerts.name, {})
+        return [*rules, RepeatedAlerts(context, rules, **given)]
 
     @property
     def watched(self) -> frozenset[str]:
@@ -61,8 +70,8 @@ class RulePreset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        RulePreset("behavioural", 1, "Behavioural", behavioural_rules, True, RELATIVE),
-        RulePreset("founding", 1, "Founding document", founding_rules, False, FOUNDING),
+        RulePreset("behavioural", 2, "Behavioural", behavioural_rules, True, RELATIVE),
+        RulePreset("founding", 2, "Founding document", founding_rules, False, FOUNDING),
     )
 }
 

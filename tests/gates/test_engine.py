@@ -30,6 +30,19 @@ def test_a_critical_rule_in_halt_on_asks_for_a_halt() -> None:
     assert engine.evaluate(3_100).actions == {RuleAction.HALT}
 
 
+def test_the_third_critical_alert_asks_for_a_halt_whichever_rules_raised_them() -> None:
+    engine = GateEngine(FACTS)
+    leak = {"gradients__actor_head_norm_before_clip": 0.0, "learner__actor_q_mean": 99.0}
+    dying = explored().episodes([20.0] * 10).samples(healthy_samples(5, **leak))
+    engine.observe(dying.points)
+    assert [(request.rule, request.action) for request in engine.evaluate(1_501).requests] == [
+        ("policy_head_share", RuleAction.CHECKPOINT),
+        ("over_estimation", RuleAction.CHECKPOINT),
+        ("corroborated", RuleAction.CHECKPOINT),
+        ("repeated_alerts", RuleAction.HALT),
+    ]
+
+
 def test_a_non_finite_loss_goes_back_or_halts_by_itself() -> None:
     for overrides, action in (
         ({}, RuleAction.ROLLBACK),

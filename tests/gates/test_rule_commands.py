@@ -7,6 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from backend.cli import app
+from backend.rules.presets import PRESETS
 
 STRICT = """
 name: strict
@@ -30,8 +31,8 @@ def test_a_preset_is_saved_from_yaml_in_versions_and_shown_as_yaml(tmp_path: Pat
     assert shown["custom"][0]["action"] == "rollback"
     listed = json.loads(runner.invoke(app, ["rules", "list", "--json", *data]).output)
     assert [(p["name"], p["version"]) for p in listed] == [
-        ("behavioural", 1),
-        ("founding", 1),
+        ("behavioural", PRESETS["behavioural"].version),
+        ("founding", PRESETS["founding"].version),
         ("strict", 2),
         ("strict", 1),
     ]

@@ -9,6 +9,7 @@ from backend.database import Database
 from backend.errors import IllegalTransition, InvalidConfig, NotFound
 from backend.gates import service
 from backend.gates.engine import GateEngine
+from backend.rules.presets import PRESETS
 from backend.runs.config import parse_config
 from backend.runs.events import list_events
 from backend.runs.models import Run
@@ -59,7 +60,7 @@ def test_flips_are_appended_and_alerts_told_as_events(database: Database) -> Non
         "transition",
     ]
     assert {flip.preset for flip in flips} == {"behavioural"}
-    assert {flip.preset_version for flip in flips} == {1}
+    assert {flip.preset_version for flip in flips} == {PRESETS["behavioural"].version}
     assert [(event.kind, event.level, event.step) for event in events] == [
         ("rule", "warning", 1_500),
         ("verdict", "warning", 1_500),

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from backend.rules.rule import RuleState
+from backend.rules.custom import CustomSpec
+from backend.rules.rule import RuleAction, RuleState
 from backend.rules.sliding import SlidingMaximum
 from tests.rules.scripted import FACTS, Script, explored, healthy_samples, judged, result
 
+Q = "learner/q1_mean"
 LONG = replace(FACTS, total_steps=1_000_000)
 
 
@@ -80,6 +82,30 @@ def test_three_critical_alerts_in_50k_steps_abort() -> None:
     found = result(judge, "repeated_alerts")
     assert found.first_critical == 1_900
     assert found.action == "halt"
+    assert found.evidence["rules"] == ["td_error"] * 3
+
+
+def test_a_run_that_got_over_its_alerts_is_judged_by_what_it_does_now() -> None:
+    samples = [{**s, "learner/td_error_q1": 60.0} for s in healthy_samples(1)] + [
+        {**s, "learner/td_error_q1": 1.0} for s in healthy_samples(3)
+    ]
+    judge, flips = judged(Script().samples(samples * 4), preset="founding")
+    assert result(judge, "repeated_alerts").state is RuleState.OK
+    turned = [flip.step for flip in flips if flip.rule == "repeated_alerts"]
+    assert turned == [1_100, 1_900, 2_200, 2_300, 2_600]
+
+
+@pytest.mark.parametrize("preset", ["founding", "behavioural"])
+def test_alerts_of_every_rule_of_the_run_count(preset: str) -> None:
+    own = [
+        CustomSpec(f"q-above-{limit}", "threshold", Q, limit, samples=1, level=RuleState.CRITICAL)
+        for limit in (20, 30, 40)
+    ]
+    own.append(CustomSpec("q-above-10", "threshold", Q, 10, samples=1))  # a warning
+    rising = [{Q: 15.0 + 10 * index} for index in range(4)]
+    judge, _ = judged(Script().samples(rising), preset=preset, custom=own)
+    assert result(judge, "repeated_alerts").first_critical == 1_400
+    assert result(judge, "repeated_alerts").action is RuleAction.HALT
 
 
 def test_the_sliding_maximum_forgets_what_left_its_window() -> None:
@@ -90,4 +116,6 @@ def test_the_sliding_maximum_forgets_what_left_its_window() -> None:
     window.expire(0)
     assert window.maximum == 4
     window.expire(3)
+    assert window.maximum is None
+    window.push(4, math.nan)
     assert window.maximum is None
