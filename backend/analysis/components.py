@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from backend.analysis.quarters import finite
+
 
 @dataclass(frozen=True)
 class Component:
@@ -19,8 +21,11 @@ class Component:
 
 
 def component_shares(components: Mapping[str, ArrayLike]) -> tuple[Component, ...]:
-    """Components by their share: the sum over episodes of |component| over that of all, in [0, 1]."""
-    arrays = {name: np.asarray(values, np.float64) for name, values in components.items()}
+    """Components by their share: the sum over episodes of |component| over that of all, in [0, 1].
+
+    Values that are not finite are left out.
+    """
+    arrays = {name: finite(values) for name, values in components.items()}
     sizes = {name: float(np.abs(values).sum()) for name, values in arrays.items() if len(values)}
     total = sum(sizes.values())
     found = [
@@ -53,10 +58,14 @@ def checksum(
     parts = [np.asarray(values, np.float64) for values in components.values()]
     if not parts or not len(total):
         return None
-    errors = np.abs(np.sum(parts, axis=0) - total)
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(np.sum(parts, axis=0) - total)
     tolerances = relative_tolerance * np.maximum(1.0, np.abs(total))
     return Checksum(
-        len(total), int((errors > tolerances).sum()), float(errors.max()), relative_tolerance
+        len(total),
+        int((~(errors <= tolerances)).sum()),  # what is no number agrees with nothing
+        float(finite(errors).max(initial=0.0)),
+        relative_tolerance,
     )
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from backend.analysis.quarters import finite
+
 
 @dataclass(frozen=True)
 class Phase:
-    """Episodes [start, stop) of one phase: returns and lengths, mean and population std."""
+    """Episodes [start, stop) of one phase: mean and population std of their finite returns, and lengths."""
 
     name: str
     start: int
@@ -54,7 +56,7 @@ def split_phases(returns: ArrayLike, ends: ArrayLike, lengths: ArrayLike, starts
     `ends` are the steps at which episodes ended, `lengths` their decisions; all equally long, in order.
     """
     value, end = np.asarray(returns, np.float64), np.asarray(ends, np.int64)
-    length = np.asarray(lengths, np.int64)
+    length = np.nan_to_num(np.asarray(lengths, np.float64)).astype(np.int64)
     explored = int(np.searchsorted(end, starts, side="right"))
     learnt = int(np.searchsorted(end - length, starts, side="left"))
     learnt = max(learnt, explored)
@@ -75,14 +77,14 @@ def _phase(
 ) -> Phase:
     if stop <= start:
         return Phase(name, start, start, 0, 0, None, None, None)
-    part = returns[start:stop]
+    part = finite(returns[start:stop])
     return Phase(
         name,
         start,
         stop,
         int(ends[start] - lengths[start]),
         int(ends[stop - 1]),
-        float(part.mean()),
-        float(part.std()),
+        float(part.mean()) if len(part) else None,
+        float(part.std()) if len(part) else None,
         float(lengths[start:stop].mean()),
     )

@@ -71,12 +71,16 @@ def trend_percent(values: ArrayLike) -> float | None:
 
 @dataclass(frozen=True)
 class Quarter:
-    """Values [start, stop) of a series with their mean and population std; None where it is empty."""
+    """Values [start, stop) of a series with the mean and population std of the finite ones, if any.
+
+    `dropped` were not finite.
+    """
 
     start: int
     stop: int
     mean: float | None
     std: float | None
+    dropped: int = 0
 
     @property
     def n(self) -> int:
@@ -90,6 +94,7 @@ class Quarter:
             "n": self.n,
             "mean": self.mean,
             "std": self.std,
+            "dropped": self.dropped,
         }
 
 
@@ -101,10 +106,11 @@ def quarters(values: ArrayLike) -> tuple[Quarter, ...]:
 
 
 def _quarter(array: NDArray[np.float64], start: int, stop: int) -> Quarter:
-    part = array[start:stop]
+    part = finite(array[start:stop])
+    dropped = stop - start - len(part)
     if not len(part):
-        return Quarter(start, stop, None, None)
-    return Quarter(start, stop, float(part.mean()), float(part.std()))
+        return Quarter(start, stop, None, None, dropped)
+    return Quarter(start, stop, float(part.mean()), float(part.std()), dropped)
 
 
 def variance_collapse(parts: Sequence[Quarter]) -> float | None:

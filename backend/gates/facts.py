@@ -1,12 +1,11 @@
 """What the rules may know of a run besides its points: read from its configuration."""
 
-from typing import Any
-
 from pydantic import ValidationError
 
 from backend.rules.rule import RunFacts
 from backend.runs.config import RunConfig
 from backend.runs.models import Run
+from backend.runs.states import RunState
 
 
 def facts_of_config(config: RunConfig) -> RunFacts:
@@ -32,13 +31,16 @@ def facts_of(run: Run) -> RunFacts:
     try:
         return facts_of_config(RunConfig.model_validate(run.config))
     except ValidationError:
-        return _told(run.config, run.total_steps)
+        return _told(run)
 
 
-def _told(config: dict[str, Any], total_steps: int) -> RunFacts:
+def _told(run: Run) -> RunFacts:
+    config = run.config
     starts = config.get("learning_starts")
+    planned = config.get("source") != "tensorboard" and bool(config.get("total_steps"))
     return RunFacts(
         learning_starts=int(starts) if isinstance(starts, int | float) else None,
-        total_steps=total_steps,
+        total_steps=run.total_steps if planned or RunState(run.state).is_over else 0,
         native=False,
+        planned=planned,
     )

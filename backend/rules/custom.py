@@ -127,7 +127,8 @@ class CustomRule(Rule):
         too_high = self.spec.kind == "threshold" and self.spec.direction == "above"
         if too_high and ceiling is not None and self.spec.limit >= ceiling:
             return f"{self.spec.metric} is clipped at {number(ceiling)}, the threshold is {number(self.spec.limit)}"
-        if self.spec.kind == "stagnation" and self.facts.total_steps < 2 * self.spec.window:
+        short = 0 < self.facts.total_steps < 2 * self.spec.window
+        if self.spec.kind == "stagnation" and short:
             return (
                 f"it compares two windows of {self.spec.window:,} steps and the run has "
                 f"{self.facts.total_steps:,}"
@@ -137,14 +138,15 @@ class CustomRule(Rule):
     def judge(self, moment: Moment) -> RuleState:
         for value in self._measure.push(moment):
             self.value = value
-            beyond = (
-                value > self.spec.limit
-                if self.spec.direction == "above"
-                else value < self.spec.limit
-            )
-            on = self._streak.push(beyond, moment.step)
+            on = self._streak.push(self._beyond(value), moment.step)
             self._raw = self.spec.level if on else RuleState.OK
         return self._raw
+
+    def _beyond(self, value: float) -> bool:
+        """What is no number is beyond any limit."""
+        above = self.spec.direction == "above"
+        within = value <= self.spec.limit if above else value >= self.spec.limit
+        return not within
 
     def reason(self) -> str:
         return (

@@ -108,7 +108,8 @@ class Checksum(Rule):
                 # Sums of a long episode in another order differ in the last digits.
                 self.threshold = self.tolerance * max(1.0, abs(episode.values.get("return", 0.0)))
                 self.evidence = {"episode": episode.number, "error": error}
-                self._raw = RuleState.WARNING if error > self.threshold else RuleState.OK
+                # What is no number agrees with nothing.
+                self._raw = RuleState.OK if error <= self.threshold else RuleState.WARNING
         return self._raw
 
     def reason(self) -> str:

@@ -1,5 +1,6 @@
 """What a run tells at one step, and the timeline that assembles it from flushes of points."""
 
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -109,7 +110,8 @@ class Timeline:
     def _episode(self, step: int, number: int, values: dict[str, float]) -> Episode:
         """Lengths accumulate; an episode logged without its length began where the last one ended."""
         length = values.get("length")
-        start = self._last_end if length is None else step - int(length)
+        known = length is not None and math.isfinite(length)
+        start = step - int(length) if length is not None and known else self._last_end
         self._last_end = max(self._last_end, step)
         return Episode(number, start, step, values)
 

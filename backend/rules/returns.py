@@ -47,7 +47,7 @@ class Returns:
 
     def advance(self, moment: Moment) -> None:
         self.new = []
-        self._random.extend(moment.random_returns)
+        self._random.extend(value for value in moment.random_returns if np.isfinite(value))
         if self.learning_starts is None:
             return
         self.learning = self.learning or moment.step > self.learning_starts
@@ -55,7 +55,7 @@ class Returns:
             self._take(episode, self.learning_starts)
         if self.learning and self.reference is None:
             self.reference = self._reference()
-        if moment.evaluation and self.learning:
+        if moment.evaluation and self.learning and np.isfinite(moment.evaluation.mean):
             self.evaluation = moment.evaluation.mean
 
     def _take(self, episode: Episode, learning_starts: int) -> None:

@@ -41,11 +41,14 @@ class RunFacts:
 
     `native` runs were trained by Pitwall: their learner samples are taken before the clip and their
     policy is measured on replayed states. `reward_scale` is the learner's factor on logged rewards.
+    Of a run that is not `planned` nobody said how long it should be: `total_steps` is where its log ends,
+    0 while it is written.
     """
 
     learning_starts: int | None
     total_steps: int
     native: bool = True
+    planned: bool = True
     has_encoder: bool | None = None
     gamma: float | None = None
     reward_scale: float = 1.0

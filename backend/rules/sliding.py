@@ -1,15 +1,18 @@
 """A maximum over a sliding window, in constant amortised time per value."""
 
+import math
 from collections import deque
 
 
 class SlidingMaximum:
-    """The largest value pushed since the step last expired; steps must not decrease."""
+    """The largest number pushed since the step last expired; steps must not decrease. NaN is none."""
 
     def __init__(self) -> None:
         self._falling: deque[tuple[int, float]] = deque()
 
     def push(self, step: int, value: float) -> None:
+        if math.isnan(value):
+            return
         while self._falling and self._falling[-1][1] <= value:
             self._falling.pop()
         self._falling.append((step, value))

@@ -142,11 +142,18 @@ class Judge:
 
     def _progress(self, step: int) -> str:
         steps = max(0, step - (self.facts.learning_starts or 0))
-        if not self.facts.native and step >= self.facts.total_steps:
-            return f"{steps:,} learning steps; the log ends at step {step:,}."
-        share = 100 * step / max(1, self.facts.total_steps)
+        total = self.facts.total_steps
+        if not self.facts.planned:
+            return f"{steps:,} learning steps{_log_end(step, total)}."
+        share = 100 * step / max(1, total)
         percent = f"{share:.2g}" if share < 10 else f"{share:.0f}"
-        return f"{steps:,} learning steps, {percent} % of {_short(self.facts.total_steps)} done."
+        return f"{steps:,} learning steps, {percent} % of {_short(total)} done."
+
+
+def _log_end(step: int, total: int) -> str:
+    if not total:
+        return " so far"
+    return f"; the log {'goes on to' if step < total else 'ends at'} step {total:,}"
 
 
 def _short(steps: int) -> str:

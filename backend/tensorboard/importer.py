@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.analysis.quarters import finite
 from backend.database import Database
 from backend.gates.engine import GateEngine, Judgement
 from backend.gates.facts import facts_of
@@ -181,13 +182,14 @@ def _config(log: TensorboardLog, learning_starts: int | None) -> dict[str, Any]:
         config["learning_starts"] = starts
     for key, metric in CONSTANTS.items():
         values = log.series[metric].value if metric in log.series else np.empty(0)
-        if len(values) and (values == values[0]).all():
+        if len(values) and np.isfinite(values[0]) and (values == values[0]).all():
             config[key] = float(values[0])
     return config
 
 
 def _last(log: TensorboardLog, metric: str) -> int:
-    return int(log.series[metric].value[-1]) if metric in log.series else 0
+    values = finite(log.series[metric].value if metric in log.series else [])
+    return int(values[-1]) if len(values) else 0
 
 
 def _judge(run: Run, log: TensorboardLog) -> Judgement:

@@ -1,8 +1,10 @@
 """Rules of the user's own."""
 
+import math
+
 import pytest
 
-from backend.rules.custom import CustomSpec
+from backend.rules.custom import CustomSpec, Direction
 from backend.rules.rule import RuleAction, RuleState
 from tests.rules.scripted import FACTS, Script, judged, result
 
@@ -92,3 +94,10 @@ def test_a_metric_that_presets_do_not_read_is_kept_for_the_rule_that_does() -> N
 def test_a_metric_never_logged_is_no_data() -> None:
     judge, _ = judged(samples([1.0]), custom=[CustomSpec("x", "threshold", "my/metric", 1.0)])
     assert result(judge, "x").reason == "No data: my/metric was not logged long enough."
+
+
+@pytest.mark.parametrize("direction", ["above", "below"])
+def test_what_is_no_number_is_beyond_any_limit(direction: Direction) -> None:
+    spec = CustomSpec("own", "threshold", TD, 5.0, direction, samples=1)
+    judge, _ = judged(samples([math.nan]), custom=[spec])
+    assert result(judge, "own").state is RuleState.WARNING

@@ -1,5 +1,6 @@
 """Flushes cut a run anywhere; the verdict must not depend on where."""
 
+import math
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -76,3 +77,11 @@ def test_an_evaluation_without_a_mean_has_that_of_its_episodes() -> None:
     assert evaluation is not None
     assert evaluation.mean == 2
     assert evaluation.returns == (1, 3)
+
+
+def test_a_length_that_is_no_number_is_none() -> None:
+    timeline = Timeline()
+    timeline.add(Script().episodes([1.0], length=30).points)
+    timeline.add([("episode/length", 70, 1, 0.0, math.nan), ("episode/return", 70, 1, 0.0, 1.0)])
+    episodes = [episode for moment in timeline.take() for episode in moment.episodes]
+    assert [(episode.start, episode.end) for episode in episodes] == [(0, 30), (30, 70)]

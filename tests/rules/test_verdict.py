@@ -27,9 +27,16 @@ def test_too_early_names_the_phase_what_is_missing_and_how_far_the_run_is() -> N
 
 
 def test_of_a_log_whose_plan_is_not_known_it_says_where_it_ends() -> None:
-    facts = replace(FACTS, native=False, total_steps=2_000)
+    facts = replace(FACTS, native=False, planned=False, total_steps=2_000)
     judge, _ = judged(explored().episodes([150.0] * 20).samples(healthy_samples(10)), facts)
     assert judge.sentence(2_000).endswith("1,000 learning steps; the log ends at step 2,000.")
+    assert judge.sentence(1_500).endswith("500 learning steps; the log goes on to step 2,000.")
+
+
+def test_of_a_run_that_nobody_planned_it_says_no_share() -> None:
+    facts = replace(FACTS, native=False, planned=False, total_steps=0)
+    judge, _ = judged(explored().episodes([150.0] * 20).samples(healthy_samples(10)), facts)
+    assert judge.sentence(2_000).endswith("1,000 learning steps so far.")
 
 
 def test_an_evaluation_stands_in_while_learning_episodes_are_few() -> None:
@@ -90,7 +97,7 @@ def test_a_parameter_nobody_can_read_is_refused(
 def test_every_rule_shows_its_parameters() -> None:
     known = PRESETS["behavioural"].defaults()
     assert known["over_estimation"] == {"warning": 1.5, "critical": 2.0, "samples": 3}
-    assert len(known) == 19
+    assert len(known) == 20
 
 
 def test_the_founding_preset_shows_the_documents_limits() -> None:

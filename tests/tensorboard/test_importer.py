@@ -1,5 +1,8 @@
 """A log becomes a finished run with every point at its place, once, or not at all."""
 
+import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,9 @@ from sqlalchemy import func, select
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from backend.database import Database
+from backend.gates.stored import verdict_document
 from backend.metrics.store import list_metrics, read_points
+from backend.reports.export import evidence_of, export, report_document
 from backend.runs.models import Run
 from backend.tensorboard.events import UnreadableLog, read_events
 from backend.tensorboard.importer import import_tensorboard, read_log, read_tensorboard
@@ -184,3 +189,40 @@ def test_the_reference_logs_import_whole_and_their_verdict_is_no_go(
     assert run.config["learning_starts"] == starts
     assert len(returns) == episodes
     assert (run.verdict, run.verdict_since_step) == ("no-go", no_go)
+
+
+def test_what_is_no_number_reaches_the_verdict_and_spoils_no_figure(
+    database: Database, write_log: WriteLog
+) -> None:
+    broken = {
+        ("train/q1_value", 800): math.nan,
+        ("train/episode_reward", 30): math.nan,
+        ("rewards/safety_component", 31): math.inf,
+    }
+    scalars = [
+        (tag, index, time, broken.get((tag, index), value))
+        for tag, index, time, value in users_log()
+    ]
+    log = write_log([*scalars, ("agent/total_iterations", 1000, 2e9, math.nan)])
+    result = import_tensorboard(database, log, "theirs", None, now=5.0)
+    with database.read() as session:
+        run = session.get_one(Run, result.run_id)
+        behavioural = verdict_document(session, run.id)
+        founding = verdict_document(session, run.id, "founding")
+        evidence = evidence_of(session, run.id)
+
+    assert (run.verdict, run.verdict_since_step) == ("no-go", 775)
+    found = next(rule for rule in behavioural["rules"] if rule["name"] == "non_finite")
+    assert (found["first"]["critical"], found["state"]) == (775, "critical")
+    assert "episode/return" in run.verdict_sentence
+    first = {rule["name"]: rule["first"]["critical"] for rule in founding["rules"]}
+    assert (first["episode_return"], first["q_value"]) == (775, 800)
+
+    told = report_document(evidence)
+    json.dumps(told, allow_nan=False)
+    assert [quarter["dropped"] for quarter in told["quarters"]] == [0, 0, 0, 1]
+    assert told["quarters"][3]["mean"] == pytest.approx((sum(range(31, 40))) / 9)
+    assert told["metrics"]["episode/return"]["dropped"] == 1
+    assert told["phases"]["learning"]["return_mean"] is not None
+    for form in ("md", "html", "tex"):
+        assert not re.search(r"\b(nan|inf)\b", export(evidence, form).partition("<style")[0])
