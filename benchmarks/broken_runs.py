@@ -194,8 +194,7 @@ def _agent(config: RunConfig, env: Any, fault: str) -> Any:
                 actions.detach(),
                 norms,
                 features.detach(),
-                observations,
-                self.actor,
+                self.actor.head.activations,
             )
 
     if fault == "leak":

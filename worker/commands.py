@@ -82,7 +82,10 @@ class CommandListener:
         interval: float = 0.5,
         lifeline: int | None = 0,
     ) -> None:
-        """`lifeline` is the descriptor whose end means that the supervisor died; None: there is none."""
+        """`lifeline` is the descriptor whose end means that the supervisor died; None: there is none.
+
+        `orphaned` is True from then on: nobody but the trainer can say where the run goes.
+        """
         self._database = database
         self._run_id = run_id
         self._token = token
@@ -91,6 +94,7 @@ class CommandListener:
         self._stop: Request | None = None
         self._commands: deque[Request] = deque()
         self._answers: deque[tuple[int, CommandState, str, float]] = deque()
+        self.orphaned = False
         self._closed = threading.Event()
         self._raising = threading.RLock()
         self._thread = threading.Thread(target=self._listen, name="commands", daemon=True)
@@ -145,6 +149,7 @@ class CommandListener:
         if not self._closed.is_set():
             # The kernel's alarm ends even a process stuck in a call that holds the GIL.
             signal.alarm(ORPHAN_LIMIT)
+            self.orphaned = True
             self._raise_stop(Request(RequestKind.DRAIN, "the supervisor died"))
 
     def _listen(self) -> None:

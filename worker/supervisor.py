@@ -1,6 +1,7 @@
 """Watches over one attempt: spawns the trainer, stops it when asked, settles the run when it ends."""
 
 import logging
+import re
 import signal
 import sys
 import time
@@ -28,6 +29,9 @@ from worker.watch import SAVING, Limits, Rung, StallWatchdog, StopLadder
 log = logging.getLogger(__name__)
 SETTLE_PATIENCE = 120.0
 CLIENT_ABORTS = (-signal.SIGABRT, -signal.SIGSEGV)
+DEAF = "asked to stop, the trainer went on, and was killed"
+# Time, level and logger, as the trainer's log has them before what it says.
+LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \S+: ")
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,8 @@ class Supervisor:
         if self._draining.is_set() and not self._verdict:
             attempts.requeue(session, run_id, token, "drain", now)
             return
-        reason = self._verdict or describe_exit(code)
+        killed = DEAF if self._climbed is Rung.KILL else ""
+        reason = self._verdict or killed or describe_exit(code)
         if last := _last_line(child.tail()):
             reason = f"{reason}: {last}"
         lost = not self._verdict and self._lost_its_simulator(session, code)
@@ -194,4 +199,4 @@ def log_path(folder: Path, claim: Claim) -> Path:
 def _last_line(text: str) -> str:
     """The last line that says something: of a traceback, the error itself."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    return LOG_PREFIX.sub("", lines[-1])[:300] if lines else ""

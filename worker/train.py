@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -71,15 +72,26 @@ def train(settings: Settings, database: Database, run_id: int, token: str) -> in
     assignment = read_assignment(database, run_id, token)
     torch.set_num_threads(assignment.config.torch_threads)
     with CommandListener(database, run_id, token) as commands:
+
+        def settle_alone(error: SimulatorLost) -> bool:
+            """A worker that was killed took its simulator along: that is no crash of the run's."""
+            if commands.orphaned:
+                settle(database, run_id, token, End(Outcome.DRAINED, str(error)))
+            return commands.orphaned
+
         try:
             with opened(settings, database, assignment, commands) as training:
                 database.insist(lambda s: attempts.mark_running(s, run_id, token, time.time()))
-                watch_simulator(training)
+                watch_simulator(training, settle_alone)
                 end = training.run()
                 if end.outcome is not Outcome.FENCED:
                     database.insist(lambda s: attempts.mark_stopping(s, run_id, token, time.time()))
         except StopRequested:
             end = unbegun(commands)
+        except SimulatorLost as error:
+            if not settle_alone(error):
+                raise
+            return STOPPED
         except (InvalidConfig, CheckpointDamaged, RehearsalFailed, ReplayTooLarge) as error:
             reason = str(error)
             if isinstance(error, CheckpointDamaged):
@@ -97,18 +109,21 @@ def unbegun(commands: Commands) -> End:
     return End(outcome, request.reason, request)
 
 
-def watch_simulator(training: Training) -> None:
+def watch_simulator(training: Training, settle_alone: Callable[[SimulatorLost], bool]) -> None:
     """Leave, with everything saved, as soon as the simulator is found dead or hung."""
     env = training.env.unwrapped
     if isinstance(env, DrivingEnv):
-        env.watch(lambda error: leave_lost(training, error))
+        env.watch(lambda error: leave_lost(training, settle_alone, error))
 
 
-def leave_lost(training: Training, error: SimulatorLost) -> NoReturn:
+def leave_lost(
+    training: Training, settle_alone: Callable[[SimulatorLost], bool], error: SimulatorLost
+) -> NoReturn:
     """Called while the loop is held in a tick that will not come back."""
     try:
         training.rescue(error)
         training.journal.close(RESCUE_PATIENCE)
+        settle_alone(error)
     except Exception:
         log.exception("not everything was saved")
     finally:

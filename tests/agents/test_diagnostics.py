@@ -162,6 +162,9 @@ def test_hidden_activations_are_those_of_the_forward_pass() -> None:
     for normed in (False, True):
         head = agent(head_layer_norm=normed).critic.head
         inputs = torch.randn(4, 7)
-        *_, last = head.hidden(inputs)
-        expected = torch.baddbmm(head.biases[-1], last, head.weights[-1])
-        torch.testing.assert_close(head(inputs), expected)
+        found = head(inputs)
+        *_, last = head.activations
+        torch.testing.assert_close(found, torch.baddbmm(head.biases[-1], last, head.weights[-1]))
+        with torch.no_grad():
+            head(inputs + 1)
+        assert head.activations[-1] is last

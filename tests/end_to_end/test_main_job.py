@@ -105,9 +105,10 @@ def test_a_killed_trainer_goes_on_from_its_last_checkpoint_with_no_point_lost_or
     assert after["x"] == sorted(set(after["x"]))
 
 
-def test_a_killed_worker_costs_a_run_nothing_but_time(start: Start) -> None:
+@pytest.mark.parametrize("task", [PENDULUM, SMALL], ids=["pendulum", "driving"])
+def test_a_killed_worker_costs_a_run_nothing_but_time(start: Start, task: dict[str, Any]) -> None:
     up = start()
-    run_id = begin(up, PENDULUM)
+    run_id = begin(up, task)
     up.until(run_id, step=400)
     trainer = up.child("worker.train")
     up.child("worker.app").kill()

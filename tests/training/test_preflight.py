@@ -41,6 +41,12 @@ def test_frames_that_fill_the_disk_are_refused(tmp_path: Path) -> None:
     assert "GB can be had" in problem
 
 
+def test_networks_larger_than_memory_are_refused(tmp_path: Path) -> None:
+    problem = refusal(tmp_path, VECTOR, hidden_sizes=[8192] * 8)["hidden_sizes"]
+    assert "1,411 million weights" in problem
+    assert "narrower" in problem
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU")
 def test_a_gpu_that_is_not_there_fails_the_run_with_the_remedy(make_lab: MakeLab) -> None:
     lab = make_lab(device="cuda")

@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from worker.agents.gradients import GradientNorms
-from worker.agents.networks import Actor, Critic, Heads
 from worker.agents.parameters import ParameterVector
-from worker.replay.batch import Batch, Observations
+from worker.replay.batch import Batch
 
 STATISTICS = ("mean", "std", "min", "max")
 TINY = 1e-30  # so that no gradient at all has a share of 0
@@ -21,7 +20,10 @@ Named = list[tuple[str, torch.Tensor]]
 
 @dataclass(frozen=True)
 class CriticTrace:
-    """Of the last critic update: q and errors are [count, B], targets [B], features [B, F] or None."""
+    """Of the last critic update: q and errors are [count, B], targets [B], features [B, F] or None.
+
+    `hidden` are the head's activations by layer, [count, B, width].
+    """
 
     loss: torch.Tensor
     q: torch.Tensor
@@ -30,7 +32,7 @@ class CriticTrace:
     norms: GradientNorms
     features: torch.Tensor | None
     batch: Batch
-    critic: Critic
+    hidden: Sequence[torch.Tensor]
 
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
@@ -41,9 +43,7 @@ class CriticTrace:
         found += _statistics("learner/target_q", self.targets)
         found += _statistics("learner/reward", self.batch.rewards)
         found.append(("learner/done_ratio", self.batch.terminations.mean()))
-        state = self.critic.join(self.features, self.batch.observations)
-        inputs = torch.cat([state, self.batch.actions], 1)
-        found.append(("learner/critic_dead_units", _dead_percent(self.critic.head, inputs)))
+        found.append(("learner/critic_dead_units", _dead_percent(self.hidden)))
         return found + _norms("critic", self.norms) + _feature_norm("critic", self.features)
 
     def evidence(self) -> dict[str, NDArray[Any]]:
@@ -59,15 +59,17 @@ class CriticTrace:
 
 @dataclass(frozen=True)
 class ActorTrace:
-    """Of the last actor update: q is Q1(s, pi(s)) [B], actions pi(s) [B, A], features [B, F] or None."""
+    """Of the last actor update: q is Q1(s, pi(s)) [B], actions pi(s) [B, A], features [B, F] or None.
+
+    `hidden` are the head's activations by layer, [1, B, width].
+    """
 
     loss: torch.Tensor
     q: torch.Tensor
     actions: torch.Tensor
     norms: GradientNorms
     features: torch.Tensor | None
-    observations: Observations
-    actor: Actor
+    hidden: Sequence[torch.Tensor]
 
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
@@ -75,8 +77,7 @@ class ActorTrace:
         for name, column in zip(DIMENSIONS, self.actions.T, strict=False):
             found.append((f"actions/policy_{name}_mean", column.mean()))
             found.append((f"actions/policy_{name}_std", column.std(correction=0)))
-        inputs = self.actor.join(self.features, self.observations)
-        found.append(("learner/actor_dead_units", _dead_percent(self.actor.head, inputs)))
+        found.append(("learner/actor_dead_units", _dead_percent(self.hidden)))
         if self.norms.encoder is not None:
             share = self.norms.head / self.norms.total.clamp(min=TINY)
             found.append(("gradients/policy_head_share", share))
@@ -96,15 +97,19 @@ def read(
     if not named:
         return {}
     for network, vector in vectors.items():
-        named.append((f"learner/{network}_parameter_mean", vector.values.mean()))
-        named.append((f"learner/{network}_parameter_std", vector.values.std(correction=0)))
+        mean = vector.values.mean()
+        # In two passes of memory, where std takes four; weights have means far below their spread.
+        mean_square = torch.dot(vector.values, vector.values) / vector.values.numel()
+        spread = (mean_square - mean.square()).clamp(min=0).sqrt()
+        named.append((f"learner/{network}_parameter_mean", mean))
+        named.append((f"learner/{network}_parameter_std", spread))
     values: Sequence[float] = torch.stack([value for _, value in named]).tolist()
     return {name: value for (name, _), value in zip(named, values, strict=True)}
 
 
-def _dead_percent(head: Heads, inputs: torch.Tensor) -> torch.Tensor:
+def _dead_percent(hidden: Sequence[torch.Tensor]) -> torch.Tensor:
     """Share of hidden units that are 0 for the whole batch: they get no gradient."""
-    layers = [layer.amax(1) for layer in head.hidden(inputs)]
+    layers = [layer.amax(1) for layer in hidden]
     return 100 * torch.cat([(peak <= 0).flatten() for peak in layers]).float().mean()
 
 

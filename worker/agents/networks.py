@@ -23,6 +23,7 @@ class Heads(nn.Module):
     """`count` independent MLPs of equal shape, computed as one: [B, in] to [count, B, out].
 
     Hidden layers are affine, LayerNorm if wanted, ReLU. Weights are [count, in, out].
+    `activations` are the hidden layers' of the last forward that was to be learnt from, [count, B, width].
     """
 
     def __init__(
@@ -39,25 +40,20 @@ class Heads(nn.Module):
         normed = widths[1:-1] if layer_norm else []
         self.gains = nn.ParameterList([nn.Parameter(torch.ones(count, 1, b)) for b in normed])
         self.shifts = nn.ParameterList([nn.Parameter(torch.zeros(count, 1, b)) for b in normed])
+        self.activations: tuple[torch.Tensor, ...] = ()
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         hidden = inputs.expand(self.weights[0].shape[0], *inputs.shape)
         last = len(self.weights) - 1
+        activations = []
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, hidden, weight)
             if layer < last:
                 hidden = F.relu_(self._normalised(layer, hidden))
+                activations.append(hidden.detach())
+        if torch.is_grad_enabled():
+            self.activations = tuple(activations)
         return hidden
-
-    def hidden(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """Activations of each hidden layer, [count, B, width]."""
-        found = []
-        hidden = inputs.expand(self.weights[0].shape[0], *inputs.shape)
-        for layer in range(len(self.weights) - 1):
-            hidden = torch.baddbmm(self.biases[layer], hidden, self.weights[layer])
-            hidden = F.relu(self._normalised(layer, hidden))
-            found.append(hidden)
-        return found
 
     def first(self, inputs: torch.Tensor) -> torch.Tensor:
         """The first MLP alone with its parameters held fixed: [B, in] to [B, out]."""

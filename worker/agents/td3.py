@@ -118,7 +118,7 @@ class TD3:
             norms,
             _detached(features),
             batch,
-            self.critic,
+            self.critic.head.activations,
         )
         if self.config.shared_encoder:
             self.actor_optimiser.vector.take(self.critic_optimiser.vector, "encoder")
@@ -156,8 +156,7 @@ class TD3:
             actions.detach(),
             norms,
             _detached(features),
-            observations,
-            self.actor,
+            self.actor.head.activations,
         )
         if self._check_every_update:
             self._check("actor", self.actor_optimiser)

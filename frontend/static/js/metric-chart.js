@@ -9,8 +9,10 @@ const MARGIN = { l: 52, r: 8, t: 8, b: 26 };
 const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
 // New points are appended; from time to time the server sums up anew, so that an open chart does not grow
 // without end. Shares, counts and quarters are sums over several points: only the server can go on with them.
+// A chart that has grown by half is summed up sooner too: a young run's lines and marks are not all there yet.
 const RELOAD_EVERY = 30_000;
-const RELOAD_SUMS_EVERY = 4_000;
+const RELOAD_SOON = 4_000;
+const GROWTH = 0.5;
 const SUMS = ["share", "count", "quarter"];
 // Roles of traces that stand for a line of their own, in legend and readout.
 const LINES = ["mean", "mark", "share", "count", "quarter", "compared"];
@@ -51,6 +53,10 @@ class MetricChart extends HTMLElement {
   #visible = false;
   #stale = true;
   #loadedAt = 0;
+  #due = 0;
+  // Points a line has as it was loaded, and those that came since.
+  #drawn = 0;
+  #added = 0;
   #pending = null;
   #waiting = {};
   #timer = 0;
@@ -119,6 +125,7 @@ class MetricChart extends HTMLElement {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#loadedAt = performance.now();
+    this.#added = 0;
     try {
       const answer = await figure(this.getAttribute("src"), view.query(Math.max(200, Math.round(this.plot.clientWidth))));
       // The view may have changed meanwhile: then another answer is on its way.
@@ -165,6 +172,7 @@ class MetricChart extends HTMLElement {
       return;
     }
     for (const trace of data) { trace.x = unpack(trace.x); trace.y = unpack(trace.y); recolour(trace); }
+    this.#drawn = Math.max(...data.map((trace) => trace.x?.length ?? 0));
     this.everyMark = layout.meta?.marks ?? [];
     this.everyShape = (layout.shapes ?? []).map(withLabel);
     layout.shapes = this.shapes();
@@ -278,15 +286,19 @@ class MetricChart extends HTMLElement {
     for (const metric of metrics) {
       if (tails[metric]) this.#waiting[metric] = joined(this.#waiting[metric], tails[metric]);
     }
+    this.#added += Math.max(0, ...[...metrics].map((metric) => tails[metric]?.value.length ?? 0));
     this.reloadLater();
     this.soon("flush");
   }
 
   // A timer and not the next points: a run that ends sends no more, and its last ones must be drawn too.
   reloadLater() {
-    if (this.#timer) return;
     const sums = !this.plot.data || this.plot.data.some((trace) => SUMS.includes(trace.meta?.role));
-    const due = this.#loadedAt + (sums ? RELOAD_SUMS_EVERY : RELOAD_EVERY);
+    const soon = sums || this.#added > GROWTH * this.#drawn;
+    const due = this.#loadedAt + (soon ? RELOAD_SOON : RELOAD_EVERY);
+    if (this.#timer && this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#stale = true;
