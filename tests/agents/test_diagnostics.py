@@ -14,9 +14,10 @@ from worker.agents import TD3, NonFinite
 def owned(name: str) -> bool:
     """Metrics the agent answers for; the loop logs the rest of these groups."""
     loop = ("learner/exploration_noise", "learner/updates_per_step")
-    return name not in loop and name.startswith(
-        ("learner/", "gradients/", "features/", "actions/policy_")
-    )
+    # Of imported logs alone: ours always tell the side of the clip.
+    imported = name.startswith("gradients/") and name.endswith("_norm")
+    groups = ("learner/", "gradients/", "features/", "actions/policy_")
+    return name not in loop and not imported and name.startswith(groups)
 
 
 def test_every_catalogued_metric_of_the_learner_is_there_for_images() -> None:
