@@ -60,13 +60,15 @@ def read_record(data: Path, study: Study, seed: int) -> Record | None:
                 and run.step
             ]
             return (
-                _read(session, max(found, key=lambda run: run.id), study, seed) if found else None
+                _read(session, max(found, key=lambda run: run.id), study, seed, data)
+                if found
+                else None
             )
     finally:
         database.close()
 
 
-def _read(session: Any, run: Run, study: Study, seed: int) -> Record:
+def _read(session: Any, run: Run, study: Study, seed: int, data: Path) -> Record:
     success, episodes, returns, routes = (
         read_points(session, run.id, f"evaluation/{name}")
         for name in ("success_rate", "episodes", "return_mean", "route_percent")
@@ -99,7 +101,7 @@ def _read(session: Any, run: Run, study: Study, seed: int) -> Record:
             list(row) for row in zip(*(column.tolist() for column in columns), strict=True)
         ],
         random_returns=reference.value.tolist(),
-        best_checkpoint=best.path if best else "",
+        best_checkpoint=str(Path(best.path).relative_to(data)) if best else "",
     )
     return _learnt(record, run.config["evaluation_episodes"])
 

@@ -42,7 +42,7 @@ STUDIES = {
         Study("quickstart", "Numbers, one route", "quickstart", 11_000, (0, 1, 2), elsewhere=ELSEWHERE),
         Study("quickstart-ddpg", "Numbers, one route, DDPG", "quickstart", 15_000, overrides={"algorithm": "ddpg"}),
         Study("quickstart-traffic", "Numbers, one route, 20 vehicles", "quickstart", 15_000, overrides=TRAFFIC),
-        Study("vision-small", "Pixels, one route", "vision-small", 15_000, (0, 1, 2), elsewhere=ELSEWHERE),
+        Study("vision-small", "Pixels, one route", "vision-small", 25_000, (0, 1, 2), elsewhere=ELSEWHERE, minutes=10),
         Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
         Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides=THREE_ROUTES, elsewhere=OVAL),
         Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same"}),

@@ -85,11 +85,12 @@ def trials(study: Study, record: Record, data: Path) -> dict[str, dict[str, Any]
         "random": drive(study, "random", data, seed=seed),
     }
     if record.best_checkpoint:
-        found["best"] = drive(study, record.best_checkpoint, data)
+        best = str(data / record.best_checkpoint)
+        found["best"] = drive(study, best, data)
         if study.sees:
-            found["constant image"] = drive(study, record.best_checkpoint, data, "--constant-image")
+            found["constant image"] = drive(study, best, data, "--constant-image")
         for name, settings in study.elsewhere.items():
-            found[name] = drive(study, record.best_checkpoint, data, **settings)
+            found[name] = drive(study, best, data, **settings)
             found[f"{name}, pid-pursuit"] = drive(study, "pid-pursuit", data, seed=seed, **settings)
     return found
 
