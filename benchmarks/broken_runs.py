@@ -4,7 +4,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,11 @@ def run_case(task: str, fault: str, seed: int, points: Path | None = None) -> di
     config = config_of(task, fault, seed)
     torch.set_num_threads(1)
     engine, began = GateEngine.for_config(config), time.process_time()
-    with _environment(config) as env, tempfile.TemporaryDirectory() as folder:
+    with (
+        _environment(config) as env,
+        tempfile.TemporaryDirectory() as folder,
+        closing(Snapshots(Path(folder), env)) as snapshots,
+    ):
         broken_env = _FlippedReward(env) if fault == "flipped-reward" else env
         agent = _agent(config, env, fault)
         ledger = _Ledger(engine)
@@ -95,7 +99,7 @@ def run_case(task: str, fault: str, seed: int, points: Path | None = None) -> di
             _NoCommands(),
             _NoSaver(),
             Vitals(env, Path(folder)),
-            Snapshots(Path(folder), env),
+            snapshots,
         )
         try:
             training.run()
