@@ -36,12 +36,14 @@ class CriticTrace:
 
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
+        critics = range(1, len(self.q) + 1)
+        rows = torch.cat([self.q, self.targets[None], self.batch.rewards[None]])
+        errors = self.errors.abs().mean(1)
         found = [("learner/critic_loss", self.loss)]
-        for number, (q, error) in enumerate(zip(self.q, self.errors, strict=True), 1):
-            found += _statistics(f"learner/q{number}", q)
-            found.append((f"learner/td_error_q{number}", error.abs().mean()))
-        found += _statistics("learner/target_q", self.targets)
-        found += _statistics("learner/reward", self.batch.rewards)
+        found += _statistics([*(f"q{number}" for number in critics), "target_q", "reward"], rows)
+        found += [
+            (f"learner/td_error_q{n}", error) for n, error in zip(critics, errors, strict=True)
+        ]
         found.append(("learner/done_ratio", self.batch.terminations.mean()))
         found.append(("learner/critic_dead_units", _dead_percent(self.hidden)))
         return found + _norms("critic", self.norms) + _feature_norm("critic", self.features)
@@ -73,7 +75,7 @@ class ActorTrace:
 
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
-        found = [("learner/actor_loss", self.loss), *_statistics("learner/actor_q", self.q)]
+        found = [("learner/actor_loss", self.loss), *_statistics(["actor_q"], self.q[None])]
         for name, column in zip(DIMENSIONS, self.actions.T, strict=False):
             found.append((f"actions/policy_{name}_mean", column.mean()))
             found.append((f"actions/policy_{name}_std", column.std(correction=0)))
@@ -113,9 +115,14 @@ def _dead_percent(hidden: Sequence[torch.Tensor]) -> torch.Tensor:
     return 100 * torch.cat([(peak <= 0).flatten() for peak in layers]).float().mean()
 
 
-def _statistics(prefix: str, values: torch.Tensor) -> Named:
-    found = (values.mean(), values.std(correction=0), values.amin(), values.amax())
-    return [(f"{prefix}_{name}", value) for name, value in zip(STATISTICS, found, strict=True)]
+def _statistics(names: Sequence[str], rows: torch.Tensor) -> Named:
+    """Of each row of [len(names), B]: few large operations, for each has its price."""
+    found = (rows.mean(1), rows.std(1, correction=0), rows.amin(1), rows.amax(1))
+    return [
+        (f"learner/{name}_{statistic}", value)
+        for statistic, column in zip(STATISTICS, found, strict=True)
+        for name, value in zip(names, column, strict=True)
+    ]
 
 
 def _norms(network: str, norms: GradientNorms) -> Named:
