@@ -12,7 +12,7 @@ from starlette.templating import Jinja2Templates
 
 from backend.web import formats, words
 from backend.web.playback import step_of
-from backend.web.statics import FRONTEND, PLOTLY_PATH, static_root
+from backend.web.statics import FRONTEND, PLOTLY_PATH, static_root, stylesheet_path
 
 THEMES = ("dark", "light")
 
@@ -41,6 +41,7 @@ def templates() -> Jinja2Templates:
     environment.filters.update({name: getattr(formats, name) for name in names})
     environment.globals.update(
         static=static_root(),
+        stylesheet=stylesheet_path(),
         plotly=PLOTLY_PATH,
         verdict_words=words.VERDICTS,
         verdict_advice=words.ADVICE,

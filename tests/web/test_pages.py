@@ -136,9 +136,12 @@ def test_empty_pages_teach(browser: TestClient, database: Database) -> None:
 
 def test_statics_and_plotly_are_immutable_and_compressed_once(browser: TestClient) -> None:
     html = browser.get("/runs/new").text
-    (sheet,) = set(re.findall(r'href="(/static/\w+/css/tokens.css)"', html))
-    assert "immutable" in browser.get(sheet).headers["Cache-Control"]
-    assert browser.get(sheet.replace("tokens", "nope")).status_code == 404
+    (sheet,) = set(re.findall(r'href="(/static/\w+/pitwall.css)"', html))
+    styles = browser.get(sheet)
+    assert "immutable" in styles.headers["Cache-Control"]
+    assert "text/css" in styles.headers["Content-Type"]
+    assert ":root" in styles.text
+    assert browser.get(sheet.replace("pitwall", "nope")).status_code == 404
     assert browser.get("/static/../pyproject.toml").status_code == 404
 
     response = browser.get(PLOTLY_PATH)

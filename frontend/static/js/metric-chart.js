@@ -2,6 +2,7 @@
 // All charts of a page share axis, zoom, smoothing and cursor through `view` and document events.
 import { addMenu } from "./chart-menu.js";
 import { figure } from "./figures.js";
+import { plotly } from "./plotly.js";
 import { inTurn } from "./turns.js";
 import { view } from "./view.js";
 
@@ -127,7 +128,7 @@ class MetricChart extends HTMLElement {
     this.#loadedAt = performance.now();
     this.#added = 0;
     try {
-      const answer = await figure(this.getAttribute("src"), view.query(Math.max(200, Math.round(this.plot.clientWidth))));
+      const [answer] = await Promise.all([figure(this.getAttribute("src"), view.query(Math.max(200, Math.round(this.plot.clientWidth)))), plotly]);
       // The view may have changed meanwhile: then another answer is on its way.
       inTurn(`${this.id} draw`, () => (this.#pending === pending ? this.draw(answer) : null));
     } catch (error) {
