@@ -2,7 +2,15 @@
 
 from backend.checkpoints.models import Checkpoint, Evaluation
 from backend.database import Base
-from backend.gates.models import Acceptance, Flip, GatePassage, GatePlan, RuleStatus, SavedPreset
+from backend.gates.models import (
+    Acceptance,
+    Flip,
+    GatePassage,
+    GatePlan,
+    RuleChoice,
+    RuleStatus,
+    SavedPreset,
+)
 from backend.ladders.models import Ladder, LadderStage
 from backend.metrics.models import Chunk, Flush, Series
 from backend.notify.models import Bookmark, Delivery
@@ -25,6 +33,7 @@ __all__ = [
     "GatePlan",
     "Ladder",
     "LadderStage",
+    "RuleChoice",
     "RuleStatus",
     "Run",
     "RunGroup",

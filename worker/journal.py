@@ -1,19 +1,24 @@
 """What a trainer tells the world: points, progress, events, checkpoints, verdicts; one transaction a second."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from backend.checkpoints.files import CheckpointFiles, delete_checkpoint
 from backend.checkpoints.kinds import CheckpointKind
 from backend.database import Database
+from backend.gates.choice import take_up
 from backend.gates.engine import GateEngine, Judgement
 from backend.gates.engine import Request as Demand
 from backend.gates.passages import refresh, save_passages
+from backend.gates.presets import load_preset
 from backend.gates.service import save_judgement
+from backend.gates.stored import chosen_preset
 from backend.metrics.store import Point
 from backend.rules.rule import RuleAction
 from backend.runs import attempts
@@ -26,6 +31,7 @@ from worker.evaluation import Evaluation
 from worker.progress import Progress
 from worker.recorder import Recorder
 
+log = logging.getLogger(__name__)
 Entry = Callable[[Session, float], object]
 
 DRIVING = "driving"
@@ -56,6 +62,8 @@ class Journal:
         self.activity = "starting"
         self._claim = claim
         self._engine = engine
+        self._database = database
+        self._preset = engine.judge.preset.label
         self._kept = checkpoints_kept
         self._lock = Lock()
         self._entries: list[Entry] = []
@@ -184,6 +192,7 @@ class Journal:
             self._entries.append(entry)
 
     def _judge(self, points: Sequence[Point], now: float) -> None:
+        self._take_up_rules()
         self._engine.observe(points)
         busy = self.activity != DRIVING
         judgement = self._engine.evaluate(self._reached[0], now=now, busy=busy, final=self._ended)
@@ -197,6 +206,17 @@ class Journal:
                 )
             self._judgement = judgement
 
+    def _take_up_rules(self) -> None:
+        """Judge by the rules that people chose since, once all that was observed is stored."""
+        if self._preset == self._engine.judge.preset.label or self._recorder.outage is not None:
+            return
+        try:
+            with self._database.read() as session:
+                preset = load_preset(session, self._preset)
+                take_up(session, self._claim.run_id, self._engine, preset)
+        except SQLAlchemyError as error:
+            log.warning("the rules stay as they are, the database is away: %s", error)
+
     def _ship(self, session: Session, points: Sequence[Point], now: float) -> None:
         run_id, token = self._claim.run_id, self._claim.token
         attempts.record_progress(session, run_id, token, *self._reached, now, self.activity)
@@ -209,6 +229,7 @@ class Journal:
             passed = judgement.passages
             save_passages(session, run_id, segment_id, passed, gates.version, gates.acts, now)
         refresh(session, run_id, gates)
+        self._preset = chosen_preset(session, run_id) or self._preset
         for entry in self._shipping:
             entry(session, now)
 

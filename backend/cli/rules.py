@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from backend.cli.options import Data, Json, app, open_database, ready_settings, settings_from
+from backend.cli.options import (
+    Data,
+    Json,
+    app,
+    find_run,
+    open_database,
+    ready_settings,
+    settings_from,
+)
 
 rules = typer.Typer(help="Presets of go / no-go rules.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
@@ -70,3 +78,25 @@ def save(
     with Database(ready_settings(data).resolved_database_url).write() as session:
         preset = save_preset(session, values, person, time.time())
     typer.echo(f"saved {preset.name}@{preset.version}")
+
+
+@rules.command()
+def use(
+    run: Annotated[str, typer.Argument(help="Number or name of a run")],
+    name: Annotated[str, typer.Argument(help="NAME, NAME@2, behavioural or founding")],
+    person: Annotated[str, typer.Option(help="Who says so; default the user signed in here")] = "",
+    data: Data = None,
+) -> None:
+    """Judge a run by a preset from now on; a trainer under way takes it up within seconds."""
+    import getpass
+    import time
+
+    from backend.gates.choice import choose_rules
+    from backend.runs.service import get_run
+
+    database = open_database(settings_from(data))
+    with database.write() as session:
+        run_id = find_run(session, run)
+        preset = choose_rules(session, run_id, name, person or getpass.getuser(), time.time())
+        known = get_run(session, run_id)
+        typer.echo(f"run {run_id} is judged by {preset.label}: {known.verdict}, {known.judged_by}")

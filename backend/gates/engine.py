@@ -1,6 +1,6 @@
 """The rules of one run at work: points in, a judgement out, at every flush of the recorder."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -11,7 +11,7 @@ from backend.rules.health import Stall
 from backend.rules.moment import Moment, Point, Timeline
 from backend.rules.presets import PRESETS, RulePreset
 from backend.rules.rule import Flip, Rule, RuleAction, RuleResult, RuleState, RunFacts
-from backend.rules.verdict import Judge, Verdict
+from backend.rules.verdict import VERDICT, Judge, Verdict
 from backend.runs.config import RunConfig
 
 
@@ -70,6 +70,7 @@ class GateEngine:
         }
         self._timeline = Timeline(preset.watched)
         self._rules: dict[str, Rule] = {rule.name: rule for rule in self.judge.rules}
+        self._turned: list[Flip] = []
 
     @classmethod
     def for_config(cls, config: RunConfig, preset: RulePreset | None = None) -> Self:
@@ -82,6 +83,42 @@ class GateEngine:
         self._timeline.add(points)
         for moment in self._timeline.take():
             self.judge.advance(moment)
+
+    def adopt(
+        self, preset: RulePreset, points: Iterable[Point], before: Mapping[str, str] | None = None
+    ) -> None:
+        """Judge by other rules from now on, as if they had seen `points`, all that was observed so far.
+
+        What they say otherwise than the rules before flips with the next `evaluate`, and asks for what
+        it asks for. `before`: states by rule and of the verdict, where this engine did not judge itself.
+        """
+        before = self._states(self.judge) if before is None else before
+        judge, timeline = Judge(preset, self.judge.facts), Timeline(preset.watched)
+        timeline.add(points)
+        for moment in timeline.take(timeline.step):
+            judge.advance(moment)
+        self.judge, self._timeline = judge, timeline
+        self._rules = {rule.name: rule for rule in judge.rules}
+        self._turned = list(self._differences(before))
+
+    @staticmethod
+    def _states(judge: Judge) -> dict[str, str]:
+        return {VERDICT: judge.verdict, **{rule.name: rule.state for rule in judge.rules}}
+
+    def _differences(self, before: Mapping[str, str]) -> Iterator[Flip]:
+        judge, label, silent = self.judge, self.judge.preset.label, RuleState.NO_DATA
+        after = self._states(judge)
+        for name in [*after, *(gone for gone in before if gone not in after)]:
+            was, now = before.get(name, silent), after.get(name, silent)
+            if was == now:
+                continue
+            rule, told = self._rules.get(name), f"It is none of the rules of {label}."
+            if name == VERDICT:
+                told = f"Judged by {label} from now on. {judge.sentence(judge.step)}"
+            elif rule is not None:
+                told = f"Judged by {label} from now on. {rule.explain()}"
+            value, threshold = (rule.value, rule.threshold) if rule else (None, None)
+            yield Flip(name, was, now, judge.step, value, threshold, told)
 
     def observe(self, points: Sequence[Point]) -> None:
         self._timeline.add(points)
@@ -101,7 +138,8 @@ class GateEngine:
         cuts a step in two changes nothing; `final` judges what is left. `now` and `busy` (a reset or
         an evaluation is running) feed the stall rule.
         """
-        flips = list(self._advance(None if final else step))
+        flips, self._turned = self._turned, []
+        flips.extend(self._advance(None if final else step))
         if now is not None:
             flips.extend(self._watch_clock(step, now, busy))
         reached = max(step, self._timeline.step)

@@ -88,6 +88,23 @@ class SavedPreset(Base):
     created_at: Mapped[float] = mapped_column(Float)
 
 
+class RuleChoice(Base):
+    """Rules that people gave a run in place of those it began with; the newest counts. Append-only.
+
+    `preset` is a built-in one's name or NAME@VERSION.
+    """
+
+    __tablename__ = "rule_choices"
+    __table_args__ = (Index("ix_rule_choices_run_id_id", "run_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    preset: Mapped[str] = mapped_column(String(64))
+    person: Mapped[str] = mapped_column(String(120), default="")
+    step: Mapped[int] = mapped_column()
+    created_at: Mapped[float] = mapped_column(Float)
+
+
 class GatePlan(Base):
     """One version of the gates people gave a run; the newest counts. Append-only."""
 

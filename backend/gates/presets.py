@@ -136,6 +136,8 @@ def load_preset(session: Session, name: str) -> RulePreset:
     if name in PRESETS:
         return PRESETS[name]
     plain, _, version = name.partition("@")
+    if plain in PRESETS and version == str(PRESETS[plain].version):
+        return PRESETS[plain]
     number = int(version) if version.isdigit() else _latest(session, plain)
     row = session.get(SavedPreset, (plain, number))
     if row is None:

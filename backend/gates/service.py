@@ -13,7 +13,7 @@ from backend.gates.models import Acceptance, Flip, RuleStatus
 from backend.gates.storable import storable
 from backend.rules import rule as rules
 from backend.rules.rule import RuleResult, RuleState
-from backend.rules.verdict import Verdict
+from backend.rules.verdict import VERDICT, Verdict
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run
 
@@ -27,11 +27,15 @@ LEVELS: dict[str, Level] = {
 
 @dataclass(frozen=True)
 class Current:
-    """The verdict on a run as stored, with its rules in order and the acceptances still in force."""
+    """The verdict on a run as stored, with its rules in order and the acceptances that count now.
+
+    `judged_by` names the rules that gave it, with their version.
+    """
 
     verdict: str
     since_step: int
     sentence: str
+    judged_by: str
     rules: Sequence[RuleStatus]
     accepted: Sequence[Acceptance]
 
@@ -56,6 +60,12 @@ def save_judgement(
     run.verdict = judgement.verdict
     run.verdict_since_step = judgement.since_step
     run.verdict_sentence = judgement.sentence
+    run.judged_by = f"{judgement.preset}@{judgement.preset_version}"
+
+
+def states_of(session: Session, run: Run) -> dict[str, str]:
+    """The state of every rule as stored, and of the verdict."""
+    return {VERDICT: run.verdict, **{s.rule: s.state for s in _statuses(session, run.id)}}
 
 
 def _statuses(session: Session, run_id: int) -> Sequence[RuleStatus]:
@@ -84,7 +94,7 @@ def _bridges(run: Run, stored: dict[str, RuleStatus], judgement: Judgement) -> I
     known = {name: status.state for name, status in stored.items()}
     begun = {result.name: first.get(result.name, result.state) for result in judgement.rules}
     if stored:
-        known["verdict"], begun["verdict"] = run.verdict, first.get("verdict", judgement.verdict)
+        known[VERDICT], begun[VERDICT] = run.verdict, first.get(VERDICT, judgement.verdict)
     for name, before in known.items():
         after = begun.get(name)
         if after is not None and after != before:
@@ -104,9 +114,9 @@ def _append(
     row.preset, row.preset_version = judgement.preset, judgement.preset_version
     session.add(row)
     alerts = (RuleState.WARNING, RuleState.CRITICAL)
-    if flip.rule == "verdict" or flip.after in alerts or flip.before in alerts:
+    if flip.rule == VERDICT or flip.after in alerts or flip.before in alerts:
         level = LEVELS.get(flip.after, Level.INFO)
-        kind = "verdict" if flip.rule == "verdict" else "rule"
+        kind = "verdict" if flip.rule == VERDICT else "rule"
         message = f"{flip.rule}: {flip.before} -> {flip.after}. {flip.reason}"
         add_event(session, run_id, level, kind, message, now, flip.step, {"rule": flip.rule})
 
@@ -120,13 +130,41 @@ def current(session: Session, run_id: int, now: float) -> Current:
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound(f"Run {run_id} does not exist")
+    rows = _statuses(session, run_id)
     return Current(
         verdict=run.verdict,
         since_step=run.verdict_since_step,
         sentence=run.verdict_sentence,
-        rules=_statuses(session, run_id),
-        accepted=[a for a in acceptances(session, run_id) if in_force(a, run.step, now)],
+        judged_by=run.judged_by,
+        rules=rows,
+        accepted=_counting(session, run, rows, now),
     )
+
+
+def _counting(
+    session: Session, run: Run, rows: Sequence[RuleStatus], now: float
+) -> list[Acceptance]:
+    """The last acceptance of every rule, unless it has expired or the rule is critical by now."""
+    newest: dict[str, Acceptance] = {}
+    for word in acceptances(session, run.id):
+        if word.kind == "accepted":
+            newest.setdefault(word.rule, word)
+    critical = {row.rule for row in rows if row.state == RuleState.CRITICAL}
+    return [w for w in newest.values() if w.rule not in critical and in_force(w, run.step, now)]
+
+
+def who_accepted(session: Session, run_id: int, now: float) -> str:
+    """Who lets every condition of a CONDITIONAL GO stand, and why; empty where one is left.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    told = current(session, run_id, now)
+    words = {word.rule: f"{word.person}: {word.reason}" for word in told.accepted}
+    conditions = [row.rule for row in told.rules if row.state == RuleState.WARNING]
+    if told.verdict != Verdict.CONDITIONAL_GO or not set(conditions) <= set(words):
+        return ""
+    return "; ".join(dict.fromkeys(words[rule] for rule in conditions))
 
 
 def flips(session: Session, run_id: int, limit: int = 200) -> Sequence[Flip]:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.gates.engine import GateEngine
 from backend.gates.facts import facts_of
+from backend.gates.models import RuleChoice
 from backend.gates.passages import gates_of, other_series, watch
 from backend.gates.presets import load_preset
 from backend.gates.replay import document, judge_series, points_of
@@ -36,18 +38,25 @@ def warm_engine(session: Session, run_id: int, config: RunConfig) -> GateEngine:
     """The engine for a new attempt, having seen what the run's lineage stored before it.
 
     Raises:
-        NotFound: the run or the preset its config names does not exist.
+        NotFound: the run or the preset it is judged by does not exist.
     """
-    preset = load_preset(session, config.rules)
     run = get_run(session, run_id)
+    preset = load_preset(session, preset_of(session, run))
     engine = GateEngine.for_config(config, preset)
     engine.gates = watch(session, run, run.step)
     engine.warm_up(points_of(rule_series(session, run_id, preset), preset.watched))
     return engine
 
 
-def preset_of(run: Run) -> str:
-    return str(run.config.get("rules", DEFAULT_PRESET))
+def preset_of(session: Session, run: Run) -> str:
+    """What the run is judged by: what people chose last, else what its configuration names."""
+    return chosen_preset(session, run.id) or str(run.config.get("rules", DEFAULT_PRESET))
+
+
+def chosen_preset(session: Session, run_id: int) -> str | None:
+    """What people chose last in place of what its configuration names."""
+    chosen = select(RuleChoice.preset).where(RuleChoice.run_id == run_id)
+    return session.scalar(chosen.order_by(RuleChoice.id.desc()).limit(1))
 
 
 def verdict_document(
@@ -59,7 +68,7 @@ def verdict_document(
         NotFound: the run or the preset does not exist.
     """
     run = get_run(session, run_id)
-    rules = load_preset(session, preset or preset_of(run))
+    rules = load_preset(session, preset or preset_of(session, run))
     series = rule_series(session, run_id, rules)
     judge = judge_series(series, facts_of(run), rules, at)
     step = judge.step if at is None else min(at, judge.step)

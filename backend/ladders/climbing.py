@@ -12,6 +12,7 @@ from backend.errors import NotFound, PitwallError
 from backend.gates import passages
 from backend.gates.plan import parse_gates, save_plan
 from backend.gates.presets import load_preset
+from backend.gates.service import who_accepted
 from backend.ladders.models import Ladder, LadderStage
 from backend.ladders.parse import continued_stage
 from backend.ladders.plan import (
@@ -45,16 +46,16 @@ def advance_ladders(database: Database, now: float) -> list[int]:
         moving = select(Ladder).where(Ladder.state == LadderState.RUNNING).order_by(Ladder.id)
         with database.read() as session:
             ladders = session.scalars(moving).all()
-            due = [ladder.id for ladder in ladders if _is_due(session, ladder)]
+            due = [ladder.id for ladder in ladders if _is_due(session, ladder, now)]
     except SQLAlchemyError as error:
         log.warning("the ladders wait for the database: %s", error)
         return []
     return [ladder_id for ladder_id in due if _advance_one(database, ladder_id, now)]
 
 
-def _is_due(session: Session, ladder: Ladder) -> bool:
+def _is_due(session: Session, ladder: Ladder, now: float) -> bool:
     try:
-        return decision(session, ladder).move is not Move.WAIT
+        return decision(session, ladder, now).move is not Move.WAIT
     except PitwallError as error:
         log.warning("ladder %s cannot be judged: %s", ladder.id, error)
         return False
@@ -75,7 +76,7 @@ def advance(session: Session, ladder_id: int, now: float) -> bool:
     ladder = session.get_one(Ladder, ladder_id, with_for_update=True, populate_existing=True)
     if ladder.state != LadderState.RUNNING:
         return False
-    stage, decided = present(session, ladder), decision(session, ladder)
+    stage, decided = present(session, ladder), decision(session, ladder, now)
     match decided.move:
         case Move.WAIT:
             return False
@@ -92,7 +93,7 @@ def advance(session: Session, ladder_id: int, now: float) -> bool:
     return True
 
 
-def decision(session: Session, ladder: Ladder) -> Decision:
+def decision(session: Session, ladder: Ladder, now: float) -> Decision:
     """What the ladder is to do next."""
     stage = present(session, ladder)
     if stage.run_id is None:
@@ -105,6 +106,7 @@ def decision(session: Session, ladder: Ladder) -> Decision:
         total_steps=run.total_steps,
         verdict=run.verdict,
         sentence=run.verdict_sentence,
+        accepted=who_accepted(session, run.id, now),
         answers=answers(session, stage) if RunState(run.state).is_over else (),
     )
     return decide(stage_of(stage), standing)

@@ -71,7 +71,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a stage's run stands, as far as the ladder cares."""
+    """How a stage's run stands, as far as the ladder cares.
+
+    `accepted`: who lets every condition of the verdict stand, and why.
+    """
 
     state: str
     desired: str
@@ -79,6 +82,7 @@ class Standing:
     total_steps: int
     verdict: str
     sentence: str
+    accepted: str = ""
     answers: Sequence[Answer] = ()
 
 
@@ -143,8 +147,9 @@ def _decide_finished(stage: Stage, run: Standing, halted: Sequence[Answer]) -> D
         for answer in run.answers
         if answer.outcome in ("conditional", "extend") and not answer.accepted
     ]
-    if judged and run.verdict != "go":
+    if judged and run.verdict != "go" and not run.accepted:
         asked.append(run.sentence)
     if asked:
         return Decision(Move.ASK, ". ".join(reason.rstrip(".") for reason in asked) + ".")
-    return Decision(Move.PASS, run.sentence if judged else _unjudged(run))
+    told = f"{run.sentence} Accepted by {run.accepted}" if run.accepted else run.sentence
+    return Decision(Move.PASS, told if judged else _unjudged(run))

@@ -54,7 +54,7 @@ def gathering(
         NotFound: the run or the preset does not exist.
     """
     run = get_run(session, run_id)
-    rules = load_preset(session, preset or preset_of(run))
+    rules = load_preset(session, preset or preset_of(session, run))
     yield 0.0
     series, facts = rule_series(session, run_id, rules), facts_of(run)
     config = run.config if facts.native else {}

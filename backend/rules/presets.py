@@ -43,6 +43,11 @@ class RulePreset:
                 rule.action, rule.acts_on = self.actions[rule.name], rule.worst
         return context.returns, rules
 
+    @property
+    def label(self) -> str:
+        """What a run's configuration calls it: versions of a built-in one cannot be chosen."""
+        return self.name if self.name in PRESETS else f"{self.name}@{self.version}"
+
     def built_in(self) -> list[Rule]:
         """The built-in rules as they are without parameters or actions of one's own, for a form to show."""
         context = Context(RunFacts(0, 1), Returns(0))

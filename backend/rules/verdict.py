@@ -8,6 +8,8 @@ from backend.rules.moment import Moment
 from backend.rules.presets import RulePreset
 from backend.rules.rule import Flip, Rule, RuleResult, RuleState, RunFacts, number
 
+VERDICT = "verdict"  # what its flips are filed under, beside those of rules
+
 
 class Verdict(StrEnum):
     """Whether training should go on, as far as the rules can tell."""
@@ -65,7 +67,7 @@ class Judge:
         if verdict is self.verdict:
             return
         before, self.verdict, self.since_step = self.verdict, verdict, step
-        yield Flip("verdict", before, verdict, step, None, None, self.sentence(step))
+        yield Flip(VERDICT, before, verdict, step, None, None, self.sentence(step))
 
     def _decide(self) -> Verdict:
         states = {rule.state for rule in self.rules}

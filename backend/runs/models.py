@@ -68,6 +68,7 @@ class Run(Base):
     verdict: Mapped[str] = mapped_column(String(20), default="too-early")
     verdict_sentence: Mapped[str] = mapped_column(Text, default="")
     verdict_since_step: Mapped[int] = mapped_column(default=0)
+    judged_by: Mapped[str] = mapped_column(String(64), default="")
     learning_rate_factor: Mapped[float] = mapped_column(Float, default=1.0)
     observed: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[float] = mapped_column(Float)

@@ -159,7 +159,7 @@ def _stage(session: Session, ladder: Ladder, row: LadderStage, now: float) -> St
     run = get_run(session, row.run_id) if row.run_id else None
     hint = ""
     if row.state == StageState.RUNNING and ladder.position == row.position:
-        decided = climbing.decision(session, ladder)
+        decided = climbing.decision(session, ladder, now)
         hint = decided.reason if decided.move is Move.WAIT else row.reason
     return StageView(row, climbing.stage_of(row), run, _gates(session, row), hint, now)
 

@@ -19,6 +19,8 @@ BLANK = {
     "other": "",
     "window": "20",
     "samples": "3",
+    "better": "higher",
+    "title": "",
     "level": "warning",
     "action": "note",
 }
@@ -72,6 +74,8 @@ def form_of(preset: RulePreset, base: RulePreset) -> EditorForm:
     for number, spec in enumerate(preset.custom):
         for key in ("name", "kind", "metric", "limit", "direction", "other", "window", "samples"):
             values[f"c.{number}.{key}"] = _text(getattr(spec, key))
+        values[f"c.{number}.title"] = spec.title
+        values[f"c.{number}.better"] = "lower" if spec.lower_is_better else "higher"
         values[f"c.{number}.level"] = spec.level.value
         values[f"c.{number}.action"] = spec.action.value
     name = "" if preset.name in ("behavioural", "founding") else preset.name
@@ -124,11 +128,15 @@ def draft(values: Mapping[str, str], base: RulePreset) -> dict[str, Any]:
                 parameters.setdefault(row.rule, {})[name] = _number(given.value)
         if row.action != row.default_action:
             actions[row.rule] = row.action
-    custom = [
-        {key: _number(value) if key in NUMBERS else value for key, value in row.items() if value}
-        for row in _custom_rows(values)
-    ]
+    custom = [_custom(row) for row in _custom_rows(values)]
     return {"base": base.name, "parameters": parameters, "actions": actions, "custom": custom}
+
+
+def _custom(row: Mapping[str, str]) -> dict[str, Any]:
+    """One rule of the user's own; boxes left empty are not given."""
+    given = {key: _number(v) if key in NUMBERS else v for key, v in row.items() if v}
+    given["lower_is_better"] = given.pop("better", "higher") == "lower"
+    return given
 
 
 def _custom_rows(values: Mapping[str, str]) -> list[dict[str, str]]:

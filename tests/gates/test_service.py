@@ -123,6 +123,25 @@ def test_an_acceptance_expires_at_its_step(database: Database) -> None:
         assert service.current(session, run.id, NOW).accepted == []
 
 
+def test_the_last_acceptance_of_a_rule_counts_until_the_rule_is_critical(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        run = new_run(session)
+        service.save_judgement(session, run.id, None, dropped().evaluate(1_501), NOW)
+        for reason, end in (("first", None), ("second", 5_000)):
+            service.accept(session, run.id, "transition", "Ada", reason, NOW, expires_step=end)
+        (counts,) = service.current(session, run.id, NOW).accepted
+        assert counts.reason == "second"
+        assert service.who_accepted(session, run.id, NOW) == "Ada: second"
+        run.step = 5_001
+        assert service.current(session, run.id, NOW).accepted == []
+        assert service.who_accepted(session, run.id, NOW) == ""
+        run.step = 3_001
+        service.save_judgement(session, run.id, None, dropped(40).evaluate(3_001), NOW)
+        assert service.current(session, run.id, NOW).accepted == []
+
+
 def test_only_a_warning_can_be_accepted(database: Database) -> None:
     with database.write() as session:
         run = new_run(session)

@@ -7,12 +7,15 @@ import pytest
 
 from backend.database import Database
 from backend.errors import IllegalTransition, InvalidConfig, NotFound
+from backend.gates import service
+from backend.gates.engine import GateEngine
 from backend.gates.plan import newest_plan
 from backend.ladders.service import accept, get_ladder, ladder_of_run, stop_ladder
 from backend.runs import attempts
 from backend.runs.events import list_events
 from backend.runs.service import list_runs, request_halt, request_resume
 from tests.ladders.conftest import PENDULUM, Climb, two_stages
+from tests.rules.scripted import FACTS, explored
 from tests.runs.conftest import claimed, saved
 
 
@@ -96,6 +99,24 @@ def test_a_verdict_short_of_go_waits_for_a_person_too(climb: Climb, verdict: str
     climb.finish("pass", verdict)
     climb.advance()
     assert states(climb)[0] == "waiting"
+
+
+@pytest.mark.parametrize(("expires", "state"), [(9_000, "running"), (3_999, "waiting")])
+def test_conditions_accepted_on_the_run_itself_let_the_stage_pass_until_they_expire(
+    climb: Climb, expires: int, state: str
+) -> None:
+    engine = GateEngine(FACTS)
+    engine.observe(explored().episodes([20.0] * 10).points)
+    run_id = climb.run(0).id
+    with climb.database.write() as session:
+        service.save_judgement(session, run_id, None, engine.evaluate(1_501), time.time())
+        ada = ("Ada", "fresh policy", time.time())
+        service.accept(session, run_id, "transition", *ada, expires_step=expires)
+    climb.finish("pass", "conditional-go")
+    climb.advance()
+    assert states(climb)[0] == state
+    told = climb.stages()[0].reason
+    assert ("Accepted by Ada: fresh policy" in told) is (state == "running")
 
 
 @pytest.mark.parametrize(("outcome", "verdict"), [("halt", "go"), ("pass", "no-go")])

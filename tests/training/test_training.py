@@ -17,6 +17,8 @@ from backend.checkpoints.files import CheckpointFiles, verify_checkpoint
 from backend.checkpoints.kinds import CheckpointKind
 from backend.checkpoints.service import list_checkpoints
 from backend.errors import CheckpointDamaged
+from backend.gates.choice import choose_rules
+from backend.gates.presets import save_preset
 from backend.metrics.store import list_metrics, read_points
 from backend.runs.events import list_events
 from backend.runs.models import Segment
@@ -377,3 +379,29 @@ def test_updates_per_step_follow_the_configuration(make_lab: MakeLab) -> None:
     lab.run()
     observed = lab.values("learner/updates_per_step")
     assert observed == [(step, 0.5) for step in range(200, 601, 100)]
+
+
+def test_rules_changed_under_way_are_taken_up_by_the_trainer_and_act(make_lab: MakeLab) -> None:
+    always = {"kind": "threshold", "metric": "learner/critic_loss", "limit": -1, "samples": 1}
+    own = {"name": "always", "level": "critical", "action": "halt", **always}
+    lab = make_lab()
+    with lab.attempt() as training:
+        while training.progress.step < 250:
+            if training.progress.episode is None:
+                training._between_episodes()
+            training._act()
+            training._learn()
+            training._report()
+        assert training.journal.flush(timeout=60)
+        with lab.database.write() as session:
+            save_preset(session, {"name": "strict", "custom": [own]}, "Ada", time.time())
+            choose_rules(session, lab.run_id, "strict", "Ada", time.time())
+            assert get_run(session, lab.run_id).judged_by.startswith("behavioural@")
+        # One flush hears of the rules, the next judges by them.
+        assert training.journal.flush(timeout=60)
+        assert training.journal.flush(timeout=60)
+        end = training.run()
+    assert end.outcome is Outcome.HALTED
+    assert end.reason.startswith("rule always: Judged by strict@1 from now on.")
+    with lab.database.read() as session:
+        assert get_run(session, lab.run_id).judged_by == "strict@1"

@@ -186,3 +186,19 @@ def test_the_pages_show_an_own_run(api: TestClient, browser: TestClient) -> None
     assert browser.get("/").status_code == 200
     for page in ("", "/gates", "/checkpoints", "/log", "/config", "/episodes"):
         assert browser.get(f"/runs/{run_id}{page}").status_code == 200
+
+
+def test_rules_changed_while_an_own_trainer_runs_judge_from_its_next_flush_on(
+    api: TestClient,
+) -> None:
+    run_id, points = begin(api), dying()
+    say(api, run_id, "points", flush=1, points=points[:200])
+    own = {"name": "always", "kind": "threshold", "metric": "episode/return", "limit": -1e6}
+    strict = {"name": "strict", "custom": [{**own, "level": "critical", "action": "halt"}]}
+    assert api.post("/api/v1/rules", json={**strict, "person": "Ada"}).status_code == 201
+    body = {"preset": "strict@1", "person": "Ada"}
+    assert api.put(f"/api/v1/runs/{run_id}/gates/rules", json=body).status_code == 200
+    answer = say(api, run_id, "points", flush=2, points=points[200:])
+    judged = api.get(f"/api/v1/runs/{run_id}/gates").json()
+    assert (answer["desired"], judged["judged_by"]) == ("halt", "strict@1")
+    assert {flip["preset"] for flip in judged["flips"]} == {"behavioural", "strict"}

@@ -114,3 +114,58 @@ def test_thresholds_are_tried_over_the_api_too(api: TestClient, run_id: int) -> 
     assert found["verdict"] == "no-go"
     assert found["rules"]["transition"]["critical"] > found["rules"]["transition"]["warning"]
     assert api.post(address, json={"parameters": {"luck": {}}}).status_code == 422
+
+
+def test_a_run_is_judged_by_thresholds_of_its_page_from_now_on(
+    browser: TestClient, api: TestClient, run_id: int
+) -> None:
+    address = f"/runs/{run_id}/gates/thresholds"
+    used = {**STRICT, **OWN, "c.0.better": "lower", "do": "use", "name": "strict"}
+    refused = browser.post(address, data=used)
+    assert refused.status_code == 422
+    assert "say who changes the rules" in refused.text
+    assert [p["version"] for p in api.get("/api/v1/rules").json() if p["name"] == "strict"] == []
+    page = browser.get(browser.post(address, data={**used, "person": "Ada"}).headers["location"])
+    assert "This run is judged by it from now on" in page.text
+    assert "by the word of Ada" in page.text
+    judged = api.get(f"/api/v1/runs/{run_id}/gates").json()
+    assert (judged["verdict"], judged["judged_by"]) == ("no-go", "strict@1")
+    assert judged["flips"][0]["preset"] == "strict"
+    assert "strict@1" in browser.get(f"/runs/{run_id}/gates").text
+    back = {"preset": "behavioural", "person": "Bo"}
+    assert browser.post(f"/runs/{run_id}/gates/rules", data=back).status_code == 303
+    assert api.get(f"/api/v1/runs/{run_id}").json()["verdict"] == "conditional-go"
+    again = browser.post(f"/runs/{run_id}/gates/rules", data=back)
+    assert again.status_code == 422
+    assert "by behavioural already" in again.text
+    kept = browser.get(f"{address}?preset=strict@1").text
+    assert "<option selected>lower</option>" in kept
+
+
+def test_the_api_shows_every_word_and_which_of_them_count(api: TestClient, run_id: int) -> None:
+    address = f"/api/v1/runs/{run_id}/gates"
+    for reason, end in (("a while", 1_600), ("a moment", 1_501)):
+        body = {"person": "Ada", "reason": reason, "expires_step": end}
+        assert api.post(f"{address}/transition/accept", json=body).status_code == 201
+    told = api.get(address).json()
+    assert [(w["reason"], w["counts"]) for w in told["words"]] == [
+        ("a moment", True),
+        ("a while", False),
+    ]
+    assert [word["reason"] for word in told["accepted"]] == ["a moment"]
+    wrong = {"person": " ", "reason": "", "expires_step": 1_500, "expires_at": 5}
+    refused = api.post(f"{address}/transition/accept", json=wrong)
+    assert refused.status_code == 422
+    assert refused.json()["fields"].keys() == {"person", "reason", "expires_step", "expires_at"}
+    gate = api.post(f"{address}/steps/10000/accept", json={"person": "Ada", "reason": "x", **wrong})
+    assert (gate.status_code, list(gate.json()["fields"])) == (422, ["expires_step", "expires_at"])
+
+
+def test_presets_are_saved_and_read_over_the_api(api: TestClient) -> None:
+    body = {"name": "strict", "parameters": {"transition": {"steps": 200}}, "person": "Ada"}
+    assert api.post("/api/v1/rules", json=body).json()["version"] == 1
+    assert api.get("/api/v1/rules/strict@1").json()["parameters"] == body["parameters"]
+    refused = api.post("/api/v1/rules", json={**body, "parameters": {"luck": {}}})
+    assert refused.status_code == 422
+    assert "'luck' is no rule of strict" in refused.json()["fields"]["parameters.luck"]
+    assert api.get("/api/v1/rules/nobody").status_code == 404

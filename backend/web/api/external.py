@@ -104,7 +104,7 @@ def _check(session: Session, run: Run) -> None:
     halt_on = run.config.get("halt_on", [])
     if not isinstance(halt_on, list):
         raise InvalidConfig({"halt_on": f"must be a list of rules, got {shown(halt_on)}"})
-    check_choice(session, preset_of(run), halt_on, facts_of(run))
+    check_choice(session, preset_of(session, run), halt_on, facts_of(run))
 
 
 @router.post("/external-runs", status_code=201)

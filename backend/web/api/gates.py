@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
 from backend.gates import service
+from backend.gates.choice import choose_rules
 from backend.gates.passages import accept_gate, edit_gates, standing
 from backend.gates.presets import PresetDraft, draft_preset
 from backend.gates.storable import storable
@@ -15,13 +16,16 @@ from backend.web.api.runs import RunId
 from backend.web.api.schemas import (
     Accept,
     AcceptanceOut,
+    AcceptGate,
     Acknowledge,
+    ChooseRules,
     FlipOut,
     GatesOut,
     RowId,
     RuleOut,
     StepGateOut,
     StepGatesIn,
+    WordOut,
 )
 from backend.web.context import Now, Reading, Writing
 from backend.web.judgements import worst_first
@@ -34,17 +38,39 @@ router = APIRouter(prefix="/runs/{run_id}/gates", tags=["gates"])
 def read(
     run_id: RunId, session: Reading, now: Now, flips: Annotated[int, Query(ge=0, le=1000)] = 100
 ) -> GatesOut:
-    """The verdict with its evidence; the newest `flips` changes come first."""
+    """The verdict with its evidence; the newest `flips` changes and words come first."""
     current = service.current(session, run_id, now)
     return GatesOut(
         verdict=current.verdict,
         sentence=current.sentence,
         since_step=current.since_step,
+        judged_by=current.judged_by,
         rules=[RuleOut.model_validate(rule) for rule in worst_first(current.rules)],
         flips=[FlipOut.model_validate(flip) for flip in service.flips(session, run_id, flips)],
         accepted=[AcceptanceOut.model_validate(acceptance) for acceptance in current.accepted],
+        words=_words(session, run_id, current),
         steps=_steps(session, run_id),
     )
+
+
+def _words(session: Session, run_id: int, current: service.Current) -> list[WordOut]:
+    counting = {row.id for row in current.accepted}
+    return [
+        WordOut(**AcceptanceOut.model_validate(row).model_dump(), counts=row.id in counting)
+        for row in service.acceptances(session, run_id)
+    ]
+
+
+@router.put("/rules")
+def choose(run_id: RunId, body: ChooseRules, session: Writing, now: Now) -> GatesOut:
+    """Judge the run by another preset, or version of one, from now on; what was said before stays.
+
+    A trainer under way takes it up within seconds and does what it asks; a run without one is judged
+    again at once.
+    """
+    choose_rules(session, run_id, body.preset, body.person, now)
+    session.flush()
+    return read(run_id, session, now)
 
 
 def _steps(session: Session, run_id: int) -> list[StepGateOut]:
@@ -61,7 +87,7 @@ def edit_steps(run_id: RunId, body: StepGatesIn, session: Writing, now: Now) -> 
 
 @router.post("/steps/{at}/accept", status_code=201)
 def accept_step(
-    run_id: RunId, at: RowId, body: Accept, session: Writing, now: Now
+    run_id: RunId, at: RowId, body: AcceptGate, session: Writing, now: Now
 ) -> AcceptanceOut:
     """Accept what the gate at this step left to a person."""
     row = accept_gate(session, run_id, at, body.person, body.reason, now)

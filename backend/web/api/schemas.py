@@ -81,6 +81,7 @@ class RunOut(FromRow):
     verdict: str
     verdict_sentence: str
     verdict_since_step: int
+    judged_by: str
     actions: list[Action] = Field(default_factory=list)
     attempt: int
     crashes: int
@@ -209,6 +210,8 @@ class RuleOut(FromRow):
 
 
 class FlipOut(FromRow):
+    """One change of a rule or of the verdict, with the rules, and their version, that gave it."""
+
     id: int
     rule: str
     before: str
@@ -217,6 +220,8 @@ class FlipOut(FromRow):
     value: float | None
     threshold: float | None
     reason: str
+    preset: str
+    preset_version: int
     at: float
 
 
@@ -231,6 +236,24 @@ class Accept(BaseModel):
     expires_at: Annotated[float, Field(ge=0, le=1e11)] | None = None
 
 
+class AcceptGate(BaseModel):
+    """Who lets a gate's condition stand, and why: a gate has answered once and for all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(max_length=120)
+    reason: str = Field(max_length=2000)
+
+
+class ChooseRules(BaseModel):
+    """What the run is judged by from now on, `NAME`, `NAME@VERSION` or a built-in preset, and who says so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    preset: str = Field(max_length=64)
+    person: str = Field(max_length=120)
+
+
 class Acknowledge(BaseModel):
     """Who has seen it, and what they make of it."""
 
@@ -241,7 +264,7 @@ class Acknowledge(BaseModel):
 
 
 class AcceptanceOut(FromRow):
-    """A person's word on an alerting rule: `kind` is accepted or acknowledged."""
+    """A person's word on an alerting rule, or a gate: `kind` is accepted or acknowledged."""
 
     id: int
     kind: str
@@ -253,6 +276,12 @@ class AcceptanceOut(FromRow):
     expires_step: int | None
     expires_at: float | None
     at: float
+
+
+class WordOut(AcceptanceOut):
+    """A word with whether it counts now: not expired, not replaced, its rule not critical."""
+
+    counts: bool
 
 
 class StepCheckOut(FromRow):
@@ -286,12 +315,16 @@ class StepGatesIn(BaseModel):
 
 
 class GatesOut(BaseModel):
+    """The verdict and all behind it. `accepted` counts now; `words` is everything people ever said."""
+
     verdict: str
     sentence: str
     since_step: int
+    judged_by: str
     rules: list[RuleOut]
     flips: list[FlipOut]
     accepted: list[AcceptanceOut]
+    words: list[WordOut]
     steps: list[StepGateOut]
 
 

@@ -1,6 +1,7 @@
 """The verdict's own pages: one rule with its evidence, a person's word on it, and thresholds tried on the run."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from backend.errors import IllegalTransition, InvalidConfig, NotFound
 from backend.gates import service
+from backend.gates.choice import choices, choose_rules
 from backend.gates.facts import facts_of
 from backend.gates.presets import draft_preset, load_preset, save_preset, saved_presets
 from backend.gates.stored import backtest_run, preset_of
@@ -47,11 +49,11 @@ def edit(
     saved: bool = False,
 ) -> Response:
     """The editor, filled from a preset: the run's own unless another is named."""
-    chosen = load_preset(session, preset or preset_of(get_run(session, run_id)))
+    chosen = load_preset(session, preset or preset_of(session, get_run(session, run_id)))
     base = _base(_base_name(session, chosen))
     form = form_of(chosen, base)
-    form = EditorForm(**{**vars(form), "person": _person(request)})
-    done = f"{chosen.name}@{chosen.version}" if saved else ""
+    form = replace(form, person=_person(request))
+    done = chosen.label if saved else ""
     return _editor(request, session, run_id, now, form, chosen, saved=done)
 
 
@@ -72,10 +74,14 @@ def _editor(
     *,
     saved: str = "",
     status: int = 200,
+    problems: Mapping[str, str] | None = None,
 ) -> Response:
     context = _run_context(session, run_id, now)
     more = {
         "form": form,
+        "own_label": load_preset(session, preset_of(session, context["run"])).label,
+        "choices": choices(session, run_id),
+        "choice_problems": problems or {},
         "actions": ACTIONS,
         "kinds": KINDS,
         "presets": [*PRESETS, *(f"{p.name}@{p.version}" for p in saved_presets(session))],
@@ -89,7 +95,7 @@ def _editor(
 def _backtested(session: Session, run_id: int, tried: RulePreset | None) -> dict[str, Any]:
     """What the run's own preset says of it beside what the tried one would have said."""
     run = get_run(session, run_id)
-    own = backtest_run(session, run_id, load_preset(session, preset_of(run)))
+    own = backtest_run(session, run_id, load_preset(session, preset_of(session, run)))
     return {"run": run, "own": own, "tried": tried and backtest_run(session, run_id, tried)}
 
 
@@ -114,19 +120,37 @@ def try_thresholds(run_id: RunId, posted: Posted, session: Reading) -> JSONRespo
 def save_thresholds(
     request: Request, run_id: RunId, posted: Posted, session: Writing, now: Now
 ) -> Response:
-    """Try without a script, or save as the next version of a named preset."""
+    """Try without a script, save as the next version of a named preset, or judge the run by that too."""
     form, preset = _tried(posted)
-    if posted.get("do") != "save" or preset is None:
+    if posted.get("do") not in ("save", "use") or preset is None:
         status = 200 if preset else 422
         return _editor(request, session, run_id, now, form, preset, status=status)
     try:
         values = {**draft(posted, _base(form.base)), "name": form.name.strip()}
-        kept = save_preset(session, values, form.person.strip(), now)
+        with session.begin_nested():  # saved and used, or neither
+            kept = save_preset(session, values, form.person.strip(), now)
+            if posted.get("do") == "use":
+                choose_rules(session, run_id, kept.label, form.person, now)
     except InvalidConfig as error:
         form = posted_form(posted, _base(form.base), error.fields)
         return _editor(request, session, run_id, now, form, preset, status=422)
-    address = f"/runs/{run_id}/gates/thresholds?preset={kept.name}@{kept.version}&saved=true"
+    address = f"/runs/{run_id}/gates/thresholds?preset={kept.label}&saved=true"
     return _remember(RedirectResponse(address, 303), form.person)
+
+
+@router.post("/rules")
+def judge_by(
+    request: Request, run_id: RunId, posted: Posted, session: Writing, now: Now
+) -> Response:
+    """Judge the run by a preset that is there, from now on."""
+    person, name = posted.get("person", "")[:120], posted.get("preset", "")[:64]
+    try:
+        choose_rules(session, run_id, name, person, now)
+    except InvalidConfig as error:
+        own = load_preset(session, preset_of(session, get_run(session, run_id)))
+        form = replace(form_of(own, _base(_base_name(session, own))), person=person)
+        return _editor(request, session, run_id, now, form, own, status=422, problems=error.fields)
+    return _remember(RedirectResponse(f"/runs/{run_id}/gates/thresholds", 303), person)
 
 
 @router.get("/{rule}")
@@ -135,7 +159,7 @@ def show_rule(request: Request, run_id: RunId, rule: str, session: Reading, now:
     context = _run_context(session, run_id, now)
     run = context["run"]
     status = _found(context["rules"], rule, run_id)
-    _, rules = load_preset(session, preset_of(run)).rules(facts_of(run))
+    _, rules = load_preset(session, preset_of(session, run)).rules(facts_of(run))
     live = next((one for one in rules if one.name == rule), None)
     more = {
         "rule": status,
