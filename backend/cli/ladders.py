@@ -36,8 +36,9 @@ def start(
 ) -> None:
     """Check a plan and queue its first stage; a worker on this data folder goes on from there."""
     from backend.database import Database
-    from backend.ladders.parse import parse_plan, read_yaml
+    from backend.ladders.parse import parse_plan
     from backend.ladders.service import start_ladder
+    from backend.yaml_text import read_yaml
 
     values = read_yaml(_text(file))
     database = Database(ready_settings(data).resolved_database_url)

@@ -63,15 +63,14 @@ def save(
     """Save a preset as its next version; verdicts it gives name that version."""
     import time
 
-    import yaml
-
     from backend.database import Database
     from backend.errors import InvalidConfig
     from backend.gates.presets import save_preset
+    from backend.yaml_text import read_yaml
 
     try:
-        values = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        values = read_yaml(file.read_text(), str(file))
+    except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfig({"file": f"{file} cannot be read: {error}"}) from None
     if not isinstance(values, dict):
         raise InvalidConfig({"file": f"{file} holds no mapping: begin with `name: ...`"})

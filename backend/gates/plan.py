@@ -116,6 +116,14 @@ def parse_gates(values: Sequence[Any] | str) -> tuple[Gate, ...]:
         raise InvalidConfig(problems(error)) from None
 
 
+SHAPES = {
+    "model_type": "a mapping: write `key: value` lines",
+    "dict_type": "a mapping: write `key: value` lines",
+    "list_type": "a list: begin every entry with `- `",
+    "string_type": "a text: put it in quotes",
+}
+
+
 def problems(error: ValidationError) -> dict[str, str]:
     """Every problem by its field, with the value and what to do."""
     return dict(_problem(detail) for detail in error.errors())
@@ -129,6 +137,8 @@ def _problem(detail: Mapping[str, Any]) -> tuple[str, str]:
         return field, detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return field, f"'{detail['loc'][-1]}' is missing: add it"
+    if detail["type"] in SHAPES:
+        return field, f"is {shown(detail['input'])}, not {SHAPES[detail['type']]}"
     return field, f"{detail['msg']}, got {shown(detail['input'])}"
 
 

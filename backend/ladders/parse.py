@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.orm import Session
 
-from backend.errors import InvalidConfig
+from backend.errors import InvalidConfig, shown
 from backend.gates.admission import check_rules
 from backend.gates.plan import GatesIn, parse_gates, problems
 from backend.ladders.plan import CONTINUE, Plan, Stage
 from backend.runs.config import RunConfig, parse_config
 
 MOST_STAGES = 20
-MOST_CHARACTERS = 200_000
 NAME = r"^\S(.{0,78}\S)?$"
 
 
@@ -46,26 +44,6 @@ class PlanIn(BaseModel):
     stages: list[StageIn] = Field(min_length=1, max_length=MOST_STAGES)
 
 
-def read_yaml(text: str) -> Any:
-    """The document in a YAML text.
-
-    Raises:
-        InvalidConfig: it is no YAML, with the line at fault.
-    """
-    if len(text) > MOST_CHARACTERS:
-        raise InvalidConfig(
-            {"plan": f"has {len(text):,} characters: keep it below {MOST_CHARACTERS:,}"}
-        )
-    try:
-        return yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise InvalidConfig({"plan": f"is no YAML, {where}{error.problem}"}) from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidConfig({"plan": f"is no YAML: {error}"}) from None
-
-
 def parse_plan(session: Session, values: Any) -> Plan:
     """A plan every stage of which could start.
 
@@ -87,7 +65,9 @@ def parse_plan(session: Session, values: Any) -> Plan:
 
 
 def _kind(values: Any) -> str:
-    return "empty" if values is None else f"a {type(values).__name__}"
+    if values is None:
+        return "empty"
+    return {"str": "a text", "list": "a list"}.get(type(values).__name__, shown(values))
 
 
 def _check(session: Session, plan: Plan) -> dict[str, str]:

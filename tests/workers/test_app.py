@@ -11,6 +11,10 @@ import pytest
 
 from backend.broker import hint_sender
 from backend.database import Database
+from backend.ladders.climbing import list_stages
+from backend.ladders.parse import parse_plan
+from backend.ladders.plan import StageState
+from backend.ladders.service import start_ladder
 from backend.runs import service
 from backend.runs.config import parse_config
 from backend.runs.dispatcher import Dispatcher
@@ -157,3 +161,25 @@ def test_with_the_dashboard_gone_the_worker_finds_queued_runs_itself(
     run_id = queue_run(database)
     start_worker("finish")
     until(lambda: run_now(run_id).state == RunState.FINISHED)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_worker_alone_moves_a_ladder_to_its_next_stage(
+    database: Database, settings: Settings, start_worker: Start
+) -> None:
+    """No API, no other dispatcher: what the command line starts, a worker brings to its end."""
+    stage = {"preset": "quickstart", "config": PENDULUM, "gates": "none", "verdict": "ignored"}
+    stages = [{"name": "first", **stage}, {"name": "second", **stage}]
+    with database.write() as session:
+        plan = parse_plan(session, {"name": "Two", "stages": stages})
+        ladder_id = start_ladder(session, plan, "Ada", time.time()).id
+    start_worker("finish")
+
+    def second() -> str:
+        with database.read() as session:
+            row = list_stages(session, ladder_id)[1]
+            return service.get_run(session, row.run_id).state if row.run_id else ""
+
+    until(lambda: second() == RunState.FINISHED)
+    with database.read() as session:
+        assert list_stages(session, ladder_id)[0].state == StageState.PASSED

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.ladders import service
-from backend.ladders.parse import parse_plan, read_yaml
+from backend.ladders.parse import parse_plan
 from backend.runs.service import LARGEST_ID
 from backend.web.api.schemas import FromRow, StepGateOut
 from backend.web.context import Now, Reading, Writing
 from backend.web.ladders import LadderView, StageView, ladder_view
+from backend.yaml_text import read_yaml
 
 router = APIRouter(prefix="/ladders", tags=["ladders"])
 LadderId = Annotated[int, Path(ge=1, le=LARGEST_ID)]

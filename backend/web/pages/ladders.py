@@ -7,12 +7,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from backend.errors import InvalidConfig
 from backend.ladders import service
-from backend.ladders.parse import parse_plan, read_yaml
+from backend.ladders.parse import parse_plan
 from backend.ladders.presets import PLANS
 from backend.web.api.ladders import LadderId
 from backend.web.context import Now, Reading, Writing
 from backend.web.scenes import FLEET_SCENES
 from backend.web.templates import page
+from backend.yaml_text import read_yaml
 
 router = APIRouter(prefix="/ladders")
 Person = Annotated[str, Form(max_length=120)]

@@ -9,7 +9,6 @@ from fastapi.responses import RedirectResponse, Response
 from backend.errors import InvalidConfig, NotFound
 from backend.gates.passages import accept_gate, edit_gates, gates_of
 from backend.gates.plan import documents
-from backend.ladders.parse import read_yaml
 from backend.rules.gate import MEASURES
 from backend.runs.service import get_run
 from backend.web.api.runs import RunId
@@ -17,6 +16,7 @@ from backend.web.api.schemas import RowId
 from backend.web.context import Now, Reading, Writing
 from backend.web.scenes import read_run
 from backend.web.templates import page
+from backend.yaml_text import read_yaml
 
 router = APIRouter(prefix="/runs/{run_id}/gates")
 Text = Annotated[str, Form(max_length=200_000)]
