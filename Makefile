@@ -51,6 +51,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.learner
 	$(BIN)/python -m benchmarks.learning
 	$(BIN)/python -m benchmarks.metrics --mlflow-python .venv-mlflow/bin/python
+	$(BIN)/python -m benchmarks.http_ingest --mlflow-python .venv-mlflow/bin/python
 	$(BIN)/python -m benchmarks.simulator
 	$(BIN)/python -m benchmarks.pages --mlflow-python .venv-mlflow/bin/python
 	$(BIN)/python -m benchmarks.responsiveness
