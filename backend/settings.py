@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     upload_limit: int = Field(
         512_000_000, ge=1, description="Bytes an uploaded log may have, packed and unpacked"
     )
+    keep_days: float = Field(
+        0.0,
+        ge=0,
+        description="Days after its end when a run is deleted for good; pinned checkpoints keep theirs. 0: never",
+    )
     stop_timeout: float = Field(
         20.0, gt=0, description="Seconds a trainer has to stop before SIGTERM, then SIGKILL"
     )

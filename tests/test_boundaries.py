@@ -27,7 +27,7 @@ FLOORS: list[set[str]] = [
         "backend.ladders",
         "backend.notify",
     },
-    {"backend.models"},
+    {"backend.models", "backend.retention"},
     {"backend.web", "backend.embedded", "backend.client"},
     {"backend.cli"},
 ]

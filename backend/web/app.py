@@ -11,6 +11,7 @@ from backend.database import Database
 from backend.gates.live import LiveJudges
 from backend.ladders.climbing import advance_ladders
 from backend.notify.sender import Sender
+from backend.retention import Retention
 from backend.runs.dispatcher import Dispatcher
 from backend.settings import Settings
 from backend.web import api, errors, pages, statics
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         _publisher(settings),
         publish_evaluation=_publisher(settings, evaluations=True),
-        duties=[advance_ladders],
+        duties=[advance_ladders, Retention(settings)],
     )
     app.state.sender = Sender.of(app.state.database, settings)
     app.state.wakes = [app.state.tail.wake, app.state.dispatcher.wake, app.state.sender.wake]
