@@ -1,5 +1,6 @@
 """A simulator that dies or falls silent. Each in a process of its own: a client of a dead server may take it along."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -69,6 +70,28 @@ while True:
     *_, terminated, truncated, _ = env.step(np.zeros(2, np.float32))
     if terminated or truncated:
         env.reset()
+"""
+
+SEEING = """
+import os, socket, sys
+import numpy as np, psutil
+from backend.runs.config import parse_config
+from worker.environment import SimulatorAddress, make_environment
+port, cut = int(sys.argv[1]), sys.argv[2] == "cut"
+env = make_environment(parse_config("vision-small"), SimulatorAddress("127.0.0.1", port, 0), 60.0)
+env.reset(seed=0)
+print("driving", flush=True)
+seen = []
+for step in range(30):
+    if cut and step in (5, 15):
+        streams = [c for c in psutil.Process().net_connections("tcp") if c.raddr and c.raddr.port == port + 1]
+        assert streams
+        for stream in streams:
+            socket.socket(fileno=os.dup(stream.fd)).shutdown(socket.SHUT_RDWR)
+    observation, *_ = env.step(np.array([0.0, 0.6], np.float32))
+    seen.append(int(observation["image"][-1].sum()))
+print(seen, flush=True)
+os._exit(0)
 """
 
 NOBODY = """
@@ -145,6 +168,18 @@ def test_the_lookout_tells_of_a_dead_hung_or_restarted_server_under_a_tick(
     assert ("hangs" if fault == "stop" else "has ended or was restarted") in told
     assert f"simulator 127.0.0.1:{address.port}" in told
     assert client.returncode == 7
+
+
+def test_a_camera_stream_that_is_cut_is_taken_up_again_and_no_frame_is_missed(
+    fragile: tuple["subprocess.Popen[str]", SimulatorAddress],
+) -> None:
+    _, address = fragile
+    seen = []
+    for cut in ("whole", "cut", "cut"):
+        with client_of(SEEING, str(address.port), cut) as client:
+            seen.append(rest_said(client))
+    assert len(set(json.loads(seen[0]))) > 20
+    assert seen[1:] == [seen[0], seen[0]]
 
 
 def test_a_server_that_answers_is_not_thought_hung_however_long_its_tick_takes(
