@@ -72,6 +72,35 @@ while True:
         env.reset()
 """
 
+PATIENT = """
+import os, sys, time
+import numpy as np
+from backend.runs.config import parse_config
+from worker.environment import SimulatorAddress, SimulatorLost, make_environment
+address = SimulatorAddress("127.0.0.1", int(sys.argv[1]), 0)
+env = make_environment(parse_config("quickstart"), address, 1.5)
+env.reset(seed=0)
+print("driving", flush=True)
+ahead = np.array([0.0, 0.6], np.float32)
+try:
+    while True:
+        *_, terminated, truncated, _ = env.step(ahead)
+        if terminated or truncated:
+            env.reset()
+except SimulatorLost as error:
+    print(error, flush=True)
+env.close()
+while True:
+    try:
+        env = make_environment(parse_config("quickstart"), address, 1.5)
+        env.reset(seed=0)
+        break
+    except SimulatorLost:
+        time.sleep(0.1)
+print(sum(env.step(ahead)[1] for _ in range(20)), flush=True)
+os._exit(0)
+"""
+
 SEEING = """
 import os, socket, sys
 import numpy as np, psutil
@@ -168,6 +197,18 @@ def test_the_lookout_tells_of_a_dead_hung_or_restarted_server_under_a_tick(
     assert ("hangs" if fault == "stop" else "has ended or was restarted") in told
     assert f"simulator 127.0.0.1:{address.port}" in told
     assert client.returncode == 7
+
+
+def test_after_a_tick_slower_than_the_time_out_a_new_environment_drives_on_the_same_server(
+    fragile: tuple["subprocess.Popen[str]", SimulatorAddress],
+) -> None:
+    process, address = fragile
+    with client_of(PATIENT, str(address.port)) as client:
+        process.send_signal(signal.SIGSTOP)
+        assert client.stdout is not None
+        assert f"simulator 127.0.0.1:{address.port} is lost" in client.stdout.readline()
+        process.send_signal(signal.SIGCONT)
+        assert float(rest_said(client)) > 0
 
 
 def test_a_camera_stream_that_is_cut_is_taken_up_again_and_no_frame_is_missed(
