@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,6 +116,7 @@ class Drive:
         self._points = self._world.get_map().get_spawn_points()
         self._library = self._world.get_blueprint_library()
         self._car = self._world.spawn_actor(self._library.find(CAR), self._points[0])
+        self._ticked_at = time.monotonic()
         self._world.tick()
 
     def rate(self, ticks: int, images: "SimpleQueue[Any] | None" = None) -> float:
@@ -124,6 +126,7 @@ class Drive:
             steer = 0.3 if i // 10 % 2 else -0.3
             self._car.apply_control(self._carla.VehicleControl(throttle=0.2, steer=steer))
             frame = self._world.tick()
+            self._ticked_at = time.monotonic()
             while images is not None and images.get(timeout=60.0).frame < frame:
                 continue
         return ticks / (time.perf_counter() - began)
@@ -147,6 +150,7 @@ class Drive:
         from worker.probe import free_port
 
         manager = self._client.get_trafficmanager(free_port())
+        Thread(target=self._wake_lost_ticks, args=[manager.get_port()], daemon=True).start()
         manager.set_synchronous_mode(True)
         manager.set_random_device_seed(1)
         kinds = [each for each in self._library.filter("vehicle.*") if each.id != CAR]
@@ -159,6 +163,15 @@ class Drive:
         for car in cars:
             car.set_autopilot(True, manager.get_port())
         self._world.tick()
+
+    def _wake_lost_ticks(self, port: int) -> None:
+        """As the environment does: a Traffic Manager that missed its notification would wait for ever."""
+        from worker.environment.alarm import STUCK_SECONDS, wake
+
+        while True:
+            time.sleep(0.5)
+            if time.monotonic() - self._ticked_at > STUCK_SECONDS:
+                wake(port)
 
 
 if __name__ == "__main__":
