@@ -20,20 +20,25 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         NotSent: final where the answer says that the message itself is refused.
     """
     try:
-        answer = httpx.post(
+        # Streamed, and the body left unread: nobody can hold the sender up, or fill it, with an answer.
+        with httpx.stream(
+            "POST",
             url,
             content=body,
             headers={"Content-Type": "application/json", **headers},
             timeout=TIMEOUT,
             follow_redirects=False,
-        )
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        ) as answer:
+            status = answer.status_code
+    except httpx.InvalidURL:
+        raise NotSent(f"{host_of(url)}: this is no address to post to", final=True) from None
+    except (httpx.HTTPError, OSError) as error:
         reason = str(error).replace(url, host_of(url))
         raise NotSent(f"{host_of(url)} does not answer: {reason or type(error).__name__}") from None
-    if answer.is_success:
+    if 200 <= status < 300:
         return
-    final = 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429)
-    raise NotSent(f"{host_of(url)} answered {answer.status_code}", final)
+    final = 400 <= status < 500 and status not in (408, 425, 429)
+    raise NotSent(f"{host_of(url)} answered {status}", final)
 
 
 def host_of(url: str) -> str:

@@ -111,10 +111,10 @@ def _delivery(channel: str, message: Message, now: float, event_id: int | None =
     )
 
 
-def due(session: Session, channels: Sequence[str], now: float, most: int = 20) -> list[int]:
-    """Deliveries to try now, the longest waiting first."""
+def due(session: Session, channel: str, now: float, most: int = 20) -> list[int]:
+    """Deliveries of a channel to try now, the longest waiting first."""
     query = select(Delivery.id).where(
-        Delivery.state == PENDING, Delivery.channel.in_(channels), Delivery.not_before <= now
+        Delivery.state == PENDING, Delivery.channel == channel, Delivery.not_before <= now
     )
     return list(session.scalars(query.order_by(Delivery.not_before, Delivery.id).limit(most)))
 

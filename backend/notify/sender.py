@@ -13,6 +13,7 @@ from backend.database import Database
 from backend.notify import queue
 from backend.notify.channels import channels_of, kinds_of
 from backend.notify.message import Channel, Message, NotSent
+from backend.notify.models import Delivery
 from backend.notify.queue import Wanted
 from backend.settings import Settings
 
@@ -81,6 +82,8 @@ class Sender:
                 self.visit()
             except SQLAlchemyError as error:
                 log.warning("notifications wait for the database: %s", error)
+            except Exception:  # news of tomorrow must not be lost to a fault of today
+                log.exception("notifications were not looked after")
             self._woken.wait(self._interval)
             self._woken.clear()
 
@@ -91,9 +94,23 @@ class Sender:
             if self._has_news(name):
                 with self._database.write() as session:
                     queue.enqueue(session, name, self._wanted, now)
+        return sum(self._send_due(name, now) for name in self._channels)
+
+    def _send_due(self, channel: str, now: float) -> int:
+        """Send until the channel does not answer: it must not keep the others waiting for each of its own."""
         with self._database.read() as session:
-            due = queue.due(session, list(self._channels), now)
-        return sum(self._deliver(delivery_id) for delivery_id in due if not self._closed)
+            due = queue.due(session, channel, now)
+        sent = 0
+        for delivery_id in due:
+            if self._closed:
+                break
+            try:
+                sent += self._deliver(delivery_id)
+            except NotSent as problem:
+                log.warning("notification %s by %s: %s", delivery_id, channel, problem)
+                if not problem.final:
+                    break
+        return sent
 
     def _has_news(self, channel: str) -> bool:
         """Looked at before writing: a writer every two seconds would be in the trainers' way."""
@@ -101,22 +118,27 @@ class Sender:
             return queue.has_news(session, channel)
 
     def _deliver(self, delivery_id: int) -> bool:
+        """Whether it was sent, and not by somebody else.
+
+        Raises:
+            NotSent: and noted so.
+        """
         with self._database.write() as session:
             delivery = queue.take(session, delivery_id, self._clock())
         if delivery is None:
             return False
-        problem = self._try(delivery.channel, Message.of(delivery.message), str(delivery.id))
+        problem = self._try(delivery)
         with self._database.write() as session:
             if problem is None:
                 queue.note_sent(session, delivery_id, self._clock())
                 return True
             queue.note_failure(session, delivery_id, str(problem), problem.final, self._clock())
-        log.warning("notification %s by %s: %s", delivery_id, delivery.channel, problem)
-        return False
+        raise problem
 
-    def _try(self, channel: str, message: Message, delivery: str) -> NotSent | None:
+    def _try(self, delivery: Delivery) -> NotSent | None:
         try:
-            self._channels[channel].send(message, delivery, self._clock())
+            message = Message.of(delivery.message)
+            self._channels[delivery.channel].send(message, str(delivery.id), self._clock())
         except NotSent as problem:
             return problem
         except Exception as error:  # one channel's fault must not silence the others

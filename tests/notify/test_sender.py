@@ -12,6 +12,7 @@ from backend.notify.message import Channel, Message, NotSent
 from backend.notify.models import Delivery
 from backend.notify.queue import Wanted
 from backend.notify.sender import Sender
+from backend.notify.slack import Slack
 from backend.notify.webhook import Webhook
 from backend.runs.events import Level, add_event
 from tests.notify.conftest import Receiver
@@ -139,6 +140,34 @@ def test_a_failure_that_passes_is_made_up_for(desk: Desk, receiver: Receiver) ->
     desk.clock.now += queue.FIRST_PAUSE
     assert sender.visit() == 1
     assert desk.deliveries()[0].problem == ""
+
+
+def test_a_channel_that_does_not_answer_is_asked_once_a_visit_and_holds_up_no_other(
+    desk: Desk, receiver: Receiver
+) -> None:
+    sender = desk.sender(Webhook("http://127.0.0.1:9"), Slack(receiver.url))
+    sender.visit()
+    for _ in range(25):
+        desk.happens("crash")
+    assert sender.visit() == 20
+    assert sender.visit() == 5
+    assert sum(d.attempts for d in desk.deliveries() if d.channel == "webhook") <= 2
+
+
+def test_a_message_that_cannot_be_read_holds_up_no_other(desk: Desk, receiver: Receiver) -> None:
+    sender = desk.sender(Webhook(receiver.url))
+    sender.visit()
+    desk.happens("crash")
+    with desk.database.write() as session:
+        queue.enqueue(session, "webhook", WANTED, NOW)
+        session.get_one(Delivery, 1).message = {"of": "another version"}
+    desk.happens("halted")
+    sender = desk.sender(Webhook(receiver.url))
+    assert sender.visit() + sender.visit() == 1
+    assert {(d.id, d.state, d.problem) for d in desk.deliveries()} == {
+        (1, "pending", "TypeError"),
+        (2, "sent", ""),
+    }
 
 
 def test_a_refusal_for_good_is_not_tried_again(desk: Desk, receiver: Receiver) -> None:
