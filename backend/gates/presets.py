@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.errors import InvalidConfig, NotFound, shown
+from backend.errors import InvalidConfig, NotFound
 from backend.gates.models import SavedPreset
+from backend.gates.plan import problems as in_words
 from backend.rules.custom import CustomSpec
 from backend.rules.presets import PRESETS, RulePreset, problems
 from backend.rules.rule import RuleAction, RuleState
@@ -112,14 +113,7 @@ def _parse(model: type[Draft], values: Mapping[str, Any]) -> Draft:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise InvalidConfig(
-            {
-                ".".join(str(part) for part in detail["loc"]): (
-                    f"{detail['msg']}, got {shown(detail['input'])}"
-                )
-                for detail in error.errors()
-            }
-        ) from None
+        raise InvalidConfig(in_words(error)) from None
 
 
 def _latest(session: Session, name: str) -> int:

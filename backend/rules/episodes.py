@@ -157,10 +157,10 @@ class Dominance(Rule):
             self._raw = RuleState.WARNING if self._held >= self.episodes else RuleState.OK
 
     def reason(self) -> str:
-        return (
-            f"{self._component} is {100 * (self.value or 0):.0f} % of the absolute reward, above "
-            f"{100 * self.share:.0f} % for {self._held} logged episodes in a row."
-        )
+        told = f"{self._component} is {100 * (self.value or 0):.0f} % of the absolute reward"
+        if not self._held:
+            return f"{told}; not above {100 * self.share:.0f} %."
+        return f"{told}, above {100 * self.share:.0f} % for {self._held} logged episodes in a row."
 
     def missing(self) -> str:
         return f"components of {self.episodes} logged episodes ({self._logged} so far)"
