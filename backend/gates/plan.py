@@ -1,15 +1,16 @@
 """The gates of a run as people write them: checked at the edge, kept in versions, read back."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.errors import InvalidConfig, shown
+from backend.errors import InvalidConfig
 from backend.gates.models import GatePlan
+from backend.refusals import in_words
 from backend.rules.gate import MEASURES, Check, Gate, Mean, Outcome
 from backend.rules.presets import PRESETS
 
@@ -116,30 +117,12 @@ def parse_gates(values: Sequence[Any] | str) -> tuple[Gate, ...]:
         raise InvalidConfig(problems(error)) from None
 
 
-SHAPES = {
-    "model_type": "a mapping: write `key: value` lines",
-    "dict_type": "a mapping: write `key: value` lines",
-    "list_type": "a list: begin every entry with `- `",
-    "string_type": "a text: put it in quotes",
-}
-
-
 def problems(error: ValidationError) -> dict[str, str]:
     """Every problem by its field, with the value and what to do."""
-    return dict(_problem(detail) for detail in error.errors())
-
-
-def _problem(detail: Mapping[str, Any]) -> tuple[str, str]:
-    field = ".".join(str(part) for part in detail["loc"]) or "gates"
-    if detail["type"] == "extra_forbidden":
-        return field, f"'{detail['loc'][-1]}' is not known here: remove it or check its spelling"
-    if detail["type"] == "value_error":
-        return field, detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "missing":
-        return field, f"'{detail['loc'][-1]}' is missing: add it"
-    if detail["type"] in SHAPES:
-        return field, f"is {shown(detail['input'])}, not {SHAPES[detail['type']]}"
-    return field, f"{detail['msg']}, got {shown(detail['input'])}"
+    return {
+        ".".join(str(part) for part in detail["loc"]) or "gates": in_words(detail)
+        for detail in error.errors()
+    }
 
 
 def documents(gates: Sequence[Gate]) -> list[dict[str, Any]]:

@@ -99,6 +99,7 @@ def decision(session: Session, ladder: Ladder, now: float) -> Decision:
     if stage.run_id is None:
         return Decision(Move.STOP, "its run is gone")
     run = run_of(session, stage)
+    over = RunState(run.state).is_over
     standing = Standing(
         state=run.state,
         desired=run.desired,
@@ -106,8 +107,8 @@ def decision(session: Session, ladder: Ladder, now: float) -> Decision:
         total_steps=run.total_steps,
         verdict=run.verdict,
         sentence=run.verdict_sentence,
-        accepted=who_accepted(session, run.id, now),
-        answers=answers(session, stage) if RunState(run.state).is_over else (),
+        accepted=who_accepted(session, run.id, now) if over else "",
+        answers=answers(session, stage) if over else (),
     )
     return decide(stage_of(stage), standing)
 

@@ -44,8 +44,7 @@ class Evidence:
     @property
     def planned_steps(self) -> int | None:
         """What the configuration asked for; None for a log that ends where it ends."""
-        planned = self.facts.total_steps
-        return planned if self.facts.native or planned > self.last_step else None
+        return self.facts.total_steps if self.facts.planned else None
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:

@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from backend.errors import PitwallError, Unauthenticated, shown
+from backend.errors import PitwallError, Unauthenticated
+from backend.refusals import in_words
 from backend.web.templates import page
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def _field_problem(detail: Mapping[str, Any]) -> tuple[str, str]:
     if detail["type"] == "json_invalid":
         return "body", f"it is not JSON ({detail['ctx']['error']}): send a JSON object"
     name = ".".join(str(part) for part in detail["loc"][1:]) or "body"
-    return name, f"{detail['msg']}, got {shown(detail.get('input'))}"
+    return name, in_words(detail)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
