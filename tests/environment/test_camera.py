@@ -17,10 +17,13 @@ def test_it_passes_gymnasiums_own_checker_with_frames(simulator: SimulatorAddres
     env.close()
 
 
-def test_frames_replay_bit_for_bit_in_a_new_environment(simulator: SimulatorAddress) -> None:
+@pytest.mark.parametrize("weather", ["ClearNoon", "HardRainNoon"])
+def test_frames_replay_bit_for_bit_in_a_new_environment(
+    simulator: SimulatorAddress, weather: str
+) -> None:
     rollouts = []
     for _ in range(2):
-        env = DrivingEnv(parse_config("vision-small"), simulator)
+        env = DrivingEnv(parse_config("vision-small", {"weather": weather}), simulator)
         rollouts.append(roll(env, 7, wandering(25)))
         env.close()
     assert rollouts[0] == rollouts[1]

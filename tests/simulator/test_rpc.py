@@ -38,6 +38,10 @@ def test_an_unknown_call_is_answered_with_its_name(raw: RawClient) -> None:
         ("load_new_episode", ["nowhere"]),
         ("copy_opendrive_to_file", ["<OpenDRIVE/>", []]),
         ("copy_opendrive_to_file", ["not xml", []]),
+        ("copy_opendrive_to_file", [5, 5]),
+        ("spawn_actor", [DESCRIPTION, [[1e300, 0.0, 0.0], [0.0, 0.0, 0.0]]]),
+        ("get_sensor_token", [2**40]),
+        ("load_new_episode", [5, True, 1]),
     ],
 )
 def test_a_malformed_request_is_refused_and_the_server_goes_on(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from worker.simulator import actor_methods, world_methods
-from worker.simulator.errors import SimulatorError
+from worker.simulator.errors import MALFORMED, SimulatorError
 from worker.simulator.methods import Context, bare
 from worker.simulator.protocol import Command, Wire
 
@@ -47,7 +47,7 @@ def _answer(context: Context, caller: int, command: Wire) -> Wire:
         return [[1, _execute(context, caller, command)]]
     except SimulatorError as error:
         return [[0, [str(error)]]]
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except MALFORMED as error:
         return [[0, [f"malformed command ({error})"]]]
 
 

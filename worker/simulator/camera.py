@@ -1,6 +1,7 @@
 """Cameras: what each pixel sees of sky, ground and boxes, as colour, depth or semantic tag."""
 
 import math
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +144,8 @@ class _Scene:
         self._stage, self._lensed, self._rays = stage, lensed, lensed.rays
         self._x, self._y = sensor.pose.x, sensor.pose.y
         self._yaw = math.radians(sensor.pose.yaw)
-        self._frame = world.frame
+        # Not the frame: how old a server is must not show in an episode's pictures.
+        self._drop = crc32(np.array(sensor.pose).tobytes())
         self._eye = lensed.rays.lens.above + world.map.ground.height(self._x, self._y)
         moving = stage.bodies.blocks(world.actors.values())
         bins = self._rays.bins
@@ -170,7 +172,7 @@ class _Scene:
         if self.ring and self.hits:
             paint_boxes(image, self.hits, self.ring, self.blocks, look, self._rays.lens.focal)
         if look.weather.precipitation > 0:
-            _rain(image, self._rays.lens, self._frame, look)
+            _rain(image, self._rays.lens, self._drop, look)
         return image
 
     def _sky(self) -> Image:
@@ -205,10 +207,10 @@ class _Scene:
         return np.asarray(low << 16 | middle << 8 | high | np.uint32(0xFF000000))
 
 
-def _rain(image: Image, lens: Lens, frame: int, look: Look) -> None:
-    """Streaks that change with the frame, as many as it rains."""
+def _rain(image: Image, lens: Lens, drop: int, look: Look) -> None:
+    """Streaks that change as the camera moves, as many as it rains."""
     strength = min(1.0, look.weather.precipitation / 100.0)
-    rng = np.random.default_rng(frame)
+    rng = np.random.default_rng(drop)
     count = int(strength * lens.width * lens.height / 260)
     length = max(2, lens.height // 24)
     column = rng.integers(0, lens.width, count)

@@ -1,5 +1,17 @@
 """What a client can do wrong; the message travels back to it as the call's error."""
 
+import struct
+
+# A request of the wrong shape: the client's fault, and not a reason for anyone else to suffer.
+MALFORMED = (
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    struct.error,
+)
+
 
 class SimulatorError(Exception):
     """A request that cannot be fulfilled; `str(error)` says why and what to do."""

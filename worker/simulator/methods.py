@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from worker.simulator.actors import Actor
-from worker.simulator.errors import SimulatorError
+from worker.simulator.errors import MALFORMED, SimulatorError
 from worker.simulator.protocol import OK_VOID, Wire, failed, failed_void, ok, token
 from worker.simulator.settings import EpisodeSettings
 from worker.simulator.weather import Weather
@@ -99,6 +99,5 @@ def dispatch(
         return entry.answer(entry.call(context, caller, *arguments[1:])), None
     except SimulatorError as error:
         return entry.refuse(str(error)), None
-    except (TypeError, ValueError, IndexError, KeyError) as error:
-        # A request of the wrong shape: the client's fault, and not a reason for anyone else to suffer.
+    except MALFORMED as error:
         return entry.refuse(f"{method}: malformed request ({error})"), None

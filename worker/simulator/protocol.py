@@ -1,6 +1,5 @@
 """CARLA 0.9.16's wire format: layouts, indices and envelopes. Little-endian, byte-packed."""
 
-import math
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
@@ -116,19 +115,23 @@ def token(stream: int, port: int) -> bytes:
     return TOKEN.pack(stream, port, 1, 0)
 
 
+# What no place, speed or time of a world comes near.
+LARGEST = 1e9
+
+
 def header(kind: Stream, frame: int, seconds: float, pose: Sequence[float]) -> bytes:
     """The 48 bytes every stream message starts with; `pose` as x, y, z, pitch, yaw, roll."""
     return HEADER.pack(kind, frame, seconds, *pose)
 
 
 def numbers(value: Wire, count: int, what: str = "vector") -> list[float]:
-    """`count` finite floats out of a request.
+    """`count` floats out of a request, each within 1e9 of 0.
 
     Raises:
-        ValueError: there are not that many, or one is not finite; the caller answers with an error,
-            because a NaN that got into the world state would reach every client.
+        ValueError: there are not that many, or one is not finite or larger; the caller answers with an
+            error, because a NaN or an overflow in the world state would reach every client.
     """
     found = [float(number) for number in value[:count]]
-    if len(found) != count or not all(map(math.isfinite, found)):
-        raise ValueError(f"{what} {value!r} is not {count} finite numbers")
+    if len(found) != count or not all(abs(number) <= LARGEST for number in found):
+        raise ValueError(f"{what} {value!r} is not {count} finite numbers within {LARGEST:g} of 0")
     return found

@@ -1,8 +1,10 @@
 """Turns a tick into stream messages: the world state first, then what each sensor measured."""
 
+import logging
 import time
 
 from worker.simulator.actors import Actor, Sensor
+from worker.simulator.errors import MALFORMED
 from worker.simulator.protocol import (
     ACTIVE,
     ACTOR,
@@ -16,6 +18,7 @@ from worker.simulator.sensors import Sensing
 from worker.simulator.streams import Streams, Subscriber, frame
 from worker.simulator.world import World
 
+log = logging.getLogger(__name__)
 ORIGIN = (0.0,) * 6
 # Simulated seconds are sums of steps: one that falls short by rounding still counts as reached.
 TICK_TOLERANCE = 1e-6
@@ -65,8 +68,14 @@ class Publisher:
         return not wait or self._world.elapsed - sensor.sent_at > wait - TICK_TOLERANCE
 
     def _measure(self, sensor: Sensor) -> None:
+        """A sensor that cannot measure says nothing: the world goes on for everybody else."""
         assert sensor.kind is not None
-        for body in self._sensing.measure(sensor):
+        try:
+            bodies = list(self._sensing.measure(sensor))
+        except MALFORMED as error:
+            log.warning("sensor %s (%s) cannot measure: %s", sensor.id, sensor.blueprint.id, error)
+            return
+        for body in bodies:
             sensor.sent_at = self._world.elapsed
             start = header(sensor.kind, self._world.frame, self._world.elapsed, sensor.pose)
             self._streams.publish(sensor.stream, start, *body)

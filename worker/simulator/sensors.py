@@ -109,6 +109,6 @@ class Sensing:
             return 0.0
         generator = self._noise.get(sensor.id)
         if generator is None:
-            seed = int(sensor.number("noise_seed"))
+            seed = abs(int(sensor.number("noise_seed")))
             generator = self._noise[sensor.id] = np.random.default_rng(seed)
         return deviation * float(generator.standard_normal())
