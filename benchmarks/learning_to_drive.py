@@ -74,7 +74,8 @@ def drive(study: Study, policy: str, data: Path, *options: str, **settings: Any)
     found: dict[str, Any] = json.loads(
         pitwall("evaluate", "--policy", policy, *preset, *assignments(chosen), *options)
     )
-    return {name: value for name, value in found.items() if name != "records"}
+    # `policy` is the place of its checkpoint on this machine, which says nothing elsewhere.
+    return {name: value for name, value in found.items() if name not in ("records", "policy")}
 
 
 def trials(study: Study, record: Record, data: Path) -> dict[str, dict[str, Any]]:
