@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from backend.metrics.catalog import ALIASES, CATALOG
 
@@ -45,7 +46,7 @@ class Intake:
             raise ValueError(f"step {step} or episode {episode} is not within 0 to {LAST_STEP:,}")
         if step < self._last.get(metric, 0):
             raise ValueError(f"step {step} is below {self._last[metric]}, which was sent before")
-        return metric, step, episode, round(at, 3), float(value)
+        return metric, step, episode, round(at, 3), _number(value)
 
     def _name(self, name: str) -> str:
         if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= NAME_LENGTH:
@@ -61,3 +62,17 @@ class Intake:
         if name not in self._named:
             self._named.add(name)
             log.warning("'%s' is not recorded: %s", name[:NAME_LENGTH], error)
+
+
+def _number(value: Any) -> float:
+    """Of a number, or of an array or tensor that holds one.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    if not hasattr(value, "item"):
+        return float(value)
+    try:
+        return float(value.item())
+    except RuntimeError as error:  # what PyTorch says of a tensor with several
+        raise ValueError(str(error)) from None

@@ -242,12 +242,18 @@ def retire_checkpoints(
     return checkpoints.apply_retention(session, run_id, keep, protected, now)
 
 
-def finish(session: Session, run_id: int, token: str, now: float) -> Run:
-    """The planned steps are done."""
+def finish(
+    session: Session,
+    run_id: int,
+    token: str,
+    now: float,
+    reason: str = "all planned steps are done",
+) -> Run:
+    """The trainer is through with its plan."""
     run = get_run(session, run_id)
     if run.token == token and run.state == RunState.STARTING:
         raise IllegalTransition(f"run {run_id} is starting, it cannot have finished")
-    return _end(session, run_id, token, RunState.FINISHED, "all planned steps are done", now)
+    return _end(session, run_id, token, RunState.FINISHED, reason, now)
 
 
 def halt(session: Session, run_id: int, token: str, reason: str, now: float) -> Run:

@@ -153,7 +153,11 @@ def end(session: Session, run: Run, state: RunState, reason: str, now: float) ->
         FencedOff: the run had ended otherwise before.
     """
     if state is RunState.FINISHED:
-        return attempts.finish(session, run.id, run.token, now)
+        through = run.total_steps and run.step >= run.total_steps
+        words = (
+            "all planned steps are done" if through else f"the trainer ended at step {run.step:,}"
+        )
+        return attempts.finish(session, run.id, run.token, now, words)
     close = {
         RunState.HALTED: attempts.halt,
         RunState.CANCELLED: attempts.cancel,

@@ -3,7 +3,7 @@
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -65,6 +65,9 @@ class Events:
 def read_events(folder: Path) -> Events:
     """Read every event file of `folder`, in the order of their names.
 
+    `SummaryWriter.add_scalars(main, {part: ...})` writes each part into a subfolder of its own, all under
+    the tag `main`: they become `main/part`. Tags of any other subfolder have its name before them.
+
     Raises:
         UnreadableLog: when there is none, or one is truncated or corrupt.
     """
@@ -72,7 +75,12 @@ def read_events(folder: Path) -> Events:
     tags: dict[str, TagPoint] = {}
     skipped: Counter[str] = Counter()
     sources: set[bool] = set()
-    problems = [found for file in files if (found := _read_file(file, tags, skipped, sources))]
+    base = folder if files[0].parent == folder else files[-1].parent
+    problems = [
+        found
+        for file in files
+        if (found := _read_file(file, _naming(base, file), tags, skipped, sources))
+    ]
     if problems:
         read = sum(len(tag.value) for tag in tags.values())
         raise UnreadableLog(
@@ -91,7 +99,7 @@ def read_events(folder: Path) -> Events:
 
 
 def find_event_files(folder: Path) -> list[Path]:
-    """The event files of one run: those in `folder`, or in its only subfolder that has any.
+    """The event files of one run: those in `folder` and then its subfolders, or in its only subfolder that has any.
 
     Raises:
         UnreadableLog: when there is none, or several subfolders have some.
@@ -101,7 +109,7 @@ def find_event_files(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.rglob("*tfevents*") if path.is_file())
     parents = sorted({path.parent for path in found})
     if folder in parents:
-        return [path for path in found if path.parent == folder]
+        return sorted(found, key=lambda path: (path.parent != folder, path))
     if not parents:
         raise UnreadableLog(f"{folder} holds no event files (their names contain 'tfevents')")
     if len(parents) > 1:
@@ -110,8 +118,27 @@ def find_event_files(folder: Path) -> list[Path]:
     return found
 
 
+def _naming(base: Path, file: Path) -> Callable[[str], str]:
+    """What a tag of this file is called in the whole log."""
+    folder = file.parent.relative_to(base).as_posix()
+    if folder == ".":
+        return lambda tag: tag
+
+    def named(tag: str) -> str:
+        start = tag.replace("/", "_") + "_"
+        return (
+            f"{tag}/{folder.removeprefix(start)}" if folder.startswith(start) else f"{folder}/{tag}"
+        )
+
+    return named
+
+
 def _read_file(
-    file: Path, tags: dict[str, TagPoint], skipped: Counter[str], sources: set[bool]
+    file: Path,
+    named: Callable[[str], str],
+    tags: dict[str, TagPoint],
+    skipped: Counter[str],
+    sources: set[bool],
 ) -> str | None:
     """Add a file's scalars to `tags`; the problem found, if any. `sources` collects who wrote: Pitwall or not."""
     size = file.stat().st_size
@@ -120,7 +147,7 @@ def _read_file(
     try:
         with file.open("rb") as stream:
             for record in read_records(stream):
-                _take(Event.FromString(record), tags, skipped, sources)
+                _take(Event.FromString(record), named, tags, skipped, sources)
     except DamagedRecord as damaged:
         return f"{file.name} is truncated or corrupt from byte {damaged.offset} of {size} on"
     except DecodeError:
@@ -129,7 +156,11 @@ def _read_file(
 
 
 def _take(
-    event: Event, tags: dict[str, TagPoint], skipped: Counter[str], sources: set[bool]
+    event: Event,
+    named: Callable[[str], str],
+    tags: dict[str, TagPoint],
+    skipped: Counter[str],
+    sources: set[bool],
 ) -> None:
     if not event.summary.value:
         return
@@ -143,8 +174,9 @@ def _take(
         if scalar is None:
             skipped[value.WhichOneof("value") or "empty"] += 1
             continue
-        if (points := tags.get(value.tag)) is None:
-            points = tags[value.tag] = TagPoint.empty()
+        tag = named(value.tag)
+        if (points := tags.get(tag)) is None:
+            points = tags[tag] = TagPoint.empty()
         points.index.append(step)
         points.episode.append(episode)
         points.time.append(at)

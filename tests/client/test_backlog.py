@@ -1,5 +1,8 @@
 """What waits for the server: in order, under fixed numbers, within its bound; and what becomes a point."""
 
+import numpy as np
+import torch
+
 from backend.client.backlog import MOST_POINTS, Backlog
 from backend.client.intake import Intake, Point
 
@@ -40,6 +43,14 @@ def test_what_does_not_fit_is_counted_and_what_waits_stays() -> None:
     assert backlog.head() is not None
     backlog.add(points(10, 2 * MOST_POINTS))
     assert (backlog.lost, backlog.waiting) == (2 * MOST_POINTS, 10)
+
+
+def test_an_array_or_tensor_of_one_number_is_that_number() -> None:
+    learnt = torch.tensor([4.0], requires_grad=True)
+    intake = Intake()
+    rows = [(1, 0, 0.0, {"a": np.array([3.0]), "b": learnt, "c": np.zeros(2), "d": torch.zeros(2)})]
+    assert [(point[0], point[4]) for point in intake.points(rows)] == [("a", 3.0), ("b", 4.0)]
+    assert intake.lost == 2
 
 
 def test_of_two_names_for_one_metric_the_first_keeps_it() -> None:

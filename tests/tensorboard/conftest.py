@@ -10,16 +10,16 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 Scalar = tuple[str, int, float, float]
-WriteLog = Callable[[Iterable[Scalar]], Path]
+WriteLog = Callable[..., Path]
 
 
 @pytest.fixture
 def write_log(tmp_path: Path) -> WriteLog:
     """Write (tag, index, wall time, value) into a log folder."""
 
-    def write(scalars: Iterable[Scalar]) -> Path:
+    def write(scalars: Iterable[Scalar], subfolder: str = ".") -> Path:
         folder = tmp_path / "log"
-        writer = EventFileWriter(str(folder))
+        writer = EventFileWriter(str(folder / subfolder))
         for tag, index, time, value in scalars:
             summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
             writer.add_event(Event(step=index, wall_time=time, summary=summary))

@@ -170,6 +170,17 @@ def test_a_folder_of_several_logs_names_them(tmp_path: Path) -> None:
         read_log(tmp_path)
 
 
+def test_what_add_scalars_wrote_into_subfolders_is_part_of_the_log(write_log: WriteLog) -> None:
+    folder = write_log([("q", 1, 0.0, 1.0)])
+    write_log([("car/speed", 1, 0.0, 2.0)], "car_speed_mean")
+    write_log([("car/speed", 1, 0.0, 3.0)], "car_speed_top")
+    write_log([("score", 1, 0.0, 4.0)], "other")
+    values = {tag: columns.value.tolist() for tag, columns in read_events(folder).tags.items()}
+    assert values == {
+        "q": [1.0], "car/speed/mean": [2.0], "car/speed/top": [3.0], "other/score": [4.0]
+    }  # fmt: skip
+
+
 def test_a_log_of_no_scalars_is_refused(write_log: WriteLog) -> None:
     with pytest.raises(UnreadableLog, match="no scalars"):
         read_log(write_log([]))
