@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from backend.checkpoints.models import Checkpoint
 from backend.database import Database
 from backend.ladders.models import Ladder, LadderStage
-from backend.retention import DAY, HOUR, Retention
+from backend.retention import DAY, HOUR, Retention, expired
 from backend.runs.config import parse_config
 from backend.runs.models import Run, Segment
 from backend.runs.service import create_run
@@ -58,6 +58,15 @@ def test_what_ended_long_ago_goes_with_its_files_and_the_rest_stays(
     assert Retention(settings)(database, NOW) == [old]
     assert left(database) == {young, running}
     assert not folder.exists()
+
+
+def test_a_log_of_long_ago_stays_from_its_import_on(database: Database) -> None:
+    with database.write() as session:
+        run_id = ended(session, 99)
+        session.get_one(Run, run_id).created_at = NOW - 2 * DAY
+    with database.read() as session:
+        assert expired(session, NOW - 30 * DAY) == []
+        assert expired(session, NOW - DAY) == [run_id]
 
 
 def test_a_pinned_checkpoint_and_a_ladder_under_way_keep_their_runs(

@@ -46,7 +46,7 @@ class Intake:
             raise ValueError(f"step {step} or episode {episode} is not within 0 to {LAST_STEP:,}")
         if step < self._last.get(metric, 0):
             raise ValueError(f"step {step} is below {self._last[metric]}, which was sent before")
-        return metric, step, episode, round(at, 3), _number(value)
+        return metric, step, episode, round(at, 3), number(value)
 
     def _name(self, name: str) -> str:
         if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= NAME_LENGTH:
@@ -64,7 +64,7 @@ class Intake:
             log.warning("'%s' is not recorded: %s", name[:NAME_LENGTH], error)
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
     """Of a number, or of an array or tensor that holds one.
 
     Raises:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from backend.client.connection import Connection
 from backend.client.errors import ServerAway, ServerRefused
 from backend.client.files import Files
+from backend.client.intake import number
 from backend.client.shipper import Shipper
 
 PATIENCE = 10.0
@@ -44,7 +45,8 @@ class ClientRun:
             self.step = step
         if episode is not None:
             self.episode = episode
-        self._shipper.add((self.step, self.episode, time.time(), dict(values)))
+        taken = {name: _taken(value) for name, value in values.items()}
+        self._shipper.add((self.step, self.episode, time.time(), taken))
 
     def checkpoint(self, path: str | Path, step: int | None = None, kind: str = "manual") -> None:
         """Show saved files on the run's page; they stay the script's own.
@@ -126,6 +128,16 @@ class ClientRun:
             self.finish()
         else:
             self.fail(_words(error))
+
+
+def _taken(value: Any) -> Any:
+    """A value as it is now: a tensor may change in place before it is shipped, and holds its graph."""
+    if isinstance(value, float | int):
+        return value
+    try:
+        return number(value)
+    except (TypeError, ValueError):  # named and counted with the others that are no number
+        return value
 
 
 def _words(error: BaseException) -> str:

@@ -30,9 +30,12 @@ class PitwallCallback(BaseCallback):
         self._run = run
         self._save = save
         self._episodes = 0
+        self._writer = _Writer(run)
 
     def _on_training_start(self) -> None:
-        self.model.logger.output_formats.append(_Writer(self._run))
+        # A logger of the script's own outlives `learn`: a second one would write everything twice.
+        if self._writer not in self.model.logger.output_formats:
+            self.model.logger.output_formats.append(self._writer)
 
     def _on_step(self) -> bool:
         for info in self.locals.get("infos", ()):

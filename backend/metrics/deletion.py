@@ -57,9 +57,14 @@ def count_points(session: Session, run_id: int) -> int:
 
 
 def ended_before(session: Session, moment: float) -> list[int]:
-    """Runs that are over since before `moment` (s, UTC), the newest first, so that forks go before their source."""
+    """Runs that are over since before `moment` (s, UTC), the newest first, so that forks go before their source.
+
+    An imported log may have ended years before it came: its time counts from the import.
+    """
     over = [state for state in RunState if state.is_over]
-    query = select(Run.id).where(Run.state.in_(over), Run.ended_at < moment)
+    query = select(Run.id).where(
+        Run.state.in_(over), Run.ended_at < moment, Run.created_at < moment
+    )
     return list(session.scalars(query.order_by(Run.id.desc())))
 
 

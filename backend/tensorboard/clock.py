@@ -8,6 +8,7 @@ from backend.metrics.catalog import ALIASES, CATALOG
 from backend.metrics.columns import Columns, Floats, Integers
 
 LENGTH = "episode/length"
+LAST_STEP = 2**31 - 1  # as the database's columns hold it
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def find_clock(tags: dict[str, Columns]) -> EpisodeClock | None:
         return None
     index, lengths = tags[tag].step, tags[tag].value
     consecutive = index[0] in (0, 1) and (np.diff(index) == 1).all()
-    if not consecutive or not np.isfinite(lengths).all() or lengths.sum() <= index[-1] + 1:
+    if not consecutive or not np.isfinite(lengths).all() or lengths.min() < 0:
+        return None
+    if not index[-1] + 1 < lengths.sum() <= LAST_STEP:
         return None
     return EpisodeClock(index, np.cumsum(lengths).astype(np.int64), tags[tag].time)
 

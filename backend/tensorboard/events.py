@@ -1,6 +1,7 @@
 """Event files: every scalar of a folder of TensorBoard logs, by tag, or a report of what is damaged."""
 
 import hashlib
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,13 +13,17 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.util.tensor_util import make_ndarray
 
 from backend.errors import PitwallError
 from backend.metrics.columns import Columns
+from backend.metrics.models import METRIC_LENGTH
+from backend.tensorboard.clock import LAST_STEP
 from backend.tensorboard.records import DamagedRecord, read_records
 
 EPISODE = "pitwall episode "
+NATIVE = re.compile(rf"{EPISODE}(\d{{1,9}})")
 
 
 class UnreadableLog(PitwallError):
@@ -69,7 +74,7 @@ def read_events(folder: Path) -> Events:
     the tag `main`: they become `main/part`. Tags of any other subfolder have its name before them.
 
     Raises:
-        UnreadableLog: when there is none, or one is truncated or corrupt.
+        UnreadableLog: when there is none, one is truncated or corrupt, or holds what no metric can be.
     """
     files = find_event_files(folder)
     tags: dict[str, TagPoint] = {}
@@ -95,6 +100,8 @@ def read_events(folder: Path) -> Events:
         for kind, count in sorted(skipped.items())
     ]
     columns = {tag: _columns(points) for tag, points in tags.items()}
+    for tag, logged in columns.items():
+        _refuse_unstorable(tag, logged)
     return Events(columns, _digest(files), notes, native=sources == {True})
 
 
@@ -133,6 +140,24 @@ def _naming(base: Path, file: Path) -> Callable[[str], str]:
     return named
 
 
+def _refuse_unstorable(tag: str, columns: Columns) -> None:
+    if not tag.isprintable() or not 0 < len(tag) <= METRIC_LENGTH:
+        raise UnreadableLog(
+            f"tag {tag[:METRIC_LENGTH]!r} has {len(tag)} characters: a metric's name is 1 to {METRIC_LENGTH} "
+            "printable ones. Nothing was imported"
+        )
+    # In the order of steps: the outermost are at the ends.
+    outside = [int(step) for step in columns.step[[0, -1]] if not -LAST_STEP <= step <= LAST_STEP]
+    if outside:
+        raise UnreadableLog(
+            f"tag '{tag}' has a point at step {outside[0]}: steps go to {LAST_STEP:,}. Nothing was imported"
+        )
+    if not np.isfinite(columns.time).all():
+        raise UnreadableLog(
+            f"tag '{tag}' has a point whose wall time is no number. Nothing was imported"
+        )
+
+
 def _read_file(
     file: Path,
     named: Callable[[str], str],
@@ -165,9 +190,9 @@ def _take(
     if not event.summary.value:
         return
     writer = event.source_metadata.writer if event.HasField("source_metadata") else ""
-    native = writer.startswith(EPISODE)
-    sources.add(native)
-    episode = int(writer.removeprefix(EPISODE)) if native else 0
+    native = NATIVE.fullmatch(writer)
+    sources.add(native is not None)
+    episode = int(native[1]) if native else 0
     step, at = event.step, event.wall_time
     for value in event.summary.value:
         scalar = _scalar(value)
@@ -186,10 +211,13 @@ def _take(
 def _scalar(value: Summary.Value) -> float | None:
     if value.HasField("simple_value"):
         return float(value.simple_value)
-    kind = value.WhichOneof("value")
-    if kind != "tensor" or value.tensor.string_val or value.tensor.tensor_shape.dim:
+    tensor = value.tensor
+    if not value.HasField("tensor") or tensor.dtype == DT_STRING or tensor.tensor_shape.dim:
         return None
-    return float(make_ndarray(value.tensor).item())
+    try:
+        return float(make_ndarray(tensor).item())
+    except (KeyError, TypeError, ValueError):  # of a kind numpy has no number for, or without one
+        return None
 
 
 def _columns(points: TagPoint) -> Columns:

@@ -5,6 +5,7 @@ TensorBoard's own reader and writer compute checksums in Python, 20 microseconds
 
 import struct
 from collections.abc import Iterator
+from os import SEEK_END
 from typing import BinaryIO
 
 from google_crc32c import value as crc32c
@@ -22,17 +23,21 @@ class DamagedRecord(Exception):
 
 
 def read_records(file: BinaryIO) -> Iterator[bytes]:
-    """The data of every record of a file.
+    """The data of every record of a file that can be sought in.
 
     Raises:
         DamagedRecord: after the last good one.
     """
-    offset = 0
+    offset, end = 0, file.seek(0, SEEK_END)
+    file.seek(0)
     while header := file.read(HEADER):
         length = header[: LENGTH.size]
         if len(header) < HEADER or header[LENGTH.size :] != _masked(length):
             raise DamagedRecord(offset)
         size = LENGTH.unpack(length)[0]
+        # A length nobody could hold in memory is not asked for.
+        if size > end - offset:
+            raise DamagedRecord(offset)
         body = file.read(size + CHECKSUM.size)
         data = body[:size]
         if len(body) < size + CHECKSUM.size or body[size:] != _masked(data):

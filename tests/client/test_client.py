@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from backend.client import ClientRun, Pitwall
@@ -89,6 +90,17 @@ def test_what_cannot_be_stored_is_left_out_and_counted(pitwall: Pitwall, stored:
     assert run.lost == 3
     with stored.read() as session:
         assert store.read_points(session, run.id, "my/loss").step.tolist() == [5, 6]
+
+
+def test_a_value_is_kept_as_it_was_when_it_was_logged(pitwall: Pitwall, stored: Database) -> None:
+    total = np.zeros(())
+    with pitwall.run("mine") as run:
+        for step in range(5):
+            total += 1
+            run.log({"my/total": total}, step=step)  # type: ignore[dict-item]
+    with stored.read() as session:
+        kept = store.read_points(session, run.id, "my/total").value
+    assert kept.tolist() == [1, 2, 3, 4, 5]
 
 
 def test_a_summary_writer_is_a_run(pitwall: Pitwall, api: httpx.Client, stored: Database) -> None:
