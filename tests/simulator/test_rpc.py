@@ -133,16 +133,59 @@ def test_a_new_observer_gets_the_present_state_at_once(
     stream.close()
 
 
+def camera_stream(raw: RawClient, width: int, height: int) -> int:
+    """The stream of a new camera on a new car in a synchronous world."""
+    raw.value("set_episode_settings", [True, False, [True, 0.05]])
+    car = raw.value("spawn_actor", DESCRIPTION, PLACE)[0]
+    size = [["image_size_x", 2, str(width)], ["image_size_y", 2, str(height)]]
+    camera = raw.value("spawn_actor_with_parent", [1, "sensor.camera.rgb", size], PLACE, car, 0, "")
+    (number,) = struct.unpack("<I", camera[5][:4])
+    return int(number)
+
+
+def frame_of(message: bytes) -> int:
+    return int(HEADER.unpack(message[: HEADER.size])[1])
+
+
+def test_who_comes_back_to_a_camera_gets_the_image_that_went_to_nobody() -> None:
+    with server_process() as server:
+        raw = RawClient(server.port)
+        number = camera_stream(raw, 84, 84)
+        watching = subscribe(server.port, number)
+        time.sleep(0.2)
+        raw.value("tick_cue")
+        first = frame_of(read_message(watching))
+        watching.close()
+        time.sleep(0.2)
+        raw.value("tick_cue")
+        back = subscribe(server.port, number)
+        assert frame_of(read_message(back)) == first + 1
+        again = subscribe(server.port, number)
+        assert frame_of(read_message(again)) == first + 1
+        raw.value("tick_cue")
+        assert frame_of(read_message(back)) == frame_of(read_message(again)) == first + 2
+        for connection in (back, again):
+            connection.close()
+        raw.close()
+
+
+def test_a_client_that_does_not_read_its_answers_is_dropped_and_the_others_go_on() -> None:
+    with server_process() as server:
+        deaf = socket.create_connection(("127.0.0.1", server.port), timeout=30.0)
+        asking = msgpack.packb([0, 1, "get_map_data", [[False]]])
+        with pytest.raises((ConnectionError, TimeoutError)):
+            for _ in range(100_000):
+                deaf.sendall(asking * 100)
+        deaf.close()
+        raw = RawClient(server.port)
+        assert raw.value("version") == "0.9.16"
+        raw.close()
+
+
 def test_a_camera_that_nobody_reads_does_not_hold_up_the_world() -> None:
     with server_process() as server:
         raw = RawClient(server.port)
-        raw.value("set_episode_settings", [True, False, [True, 0.05]])
-        car = raw.value("spawn_actor", DESCRIPTION, PLACE)[0]
-        size = [["image_size_x", 2, "640"], ["image_size_y", 2, "480"]]
-        camera = raw.value(
-            "spawn_actor_with_parent", [1, "sensor.camera.rgb", size], PLACE, car, 0, ""
-        )
-        (number,) = struct.unpack("<I", camera[5][:4])
+        number = camera_stream(raw, 640, 480)
         deaf = subscribe(server.port, number, receive_buffer=4096)
         time.sleep(0.2)
         for _ in range(40):

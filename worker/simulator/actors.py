@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from worker.simulator.blueprints import UIDS, Blueprint, Size
 from worker.simulator.pose import Box, Pose, half_turn
-from worker.simulator.protocol import TRAFFIC_LIGHT, VEHICLE, WALKER, LightState, Stream, Wire
+from worker.simulator.protocol import (
+    CAMERAS,
+    TRAFFIC_LIGHT,
+    VEHICLE,
+    WALKER,
+    LightState,
+    Stream,
+    Wire,
+)
 from worker.simulator.vehicle import MASS, Control, Motion
 
 AT_REST = (0.0, 0.0, 0.0)
@@ -99,6 +107,10 @@ class Sensor(Actor):
     @property
     def kind(self) -> Stream | None:
         return self.blueprint.stream
+
+    @property
+    def is_camera(self) -> bool:
+        return self.kind in CAMERAS
 
     def number(self, name: str) -> float:
         return float(self.attributes.get(name) or 0.0)

@@ -45,6 +45,9 @@ class Stream(IntEnum):
     WORLD = 17
 
 
+CAMERAS = (Stream.RGB, Stream.DEPTH, Stream.SEMANTIC)
+
+
 class Attribute(IntEnum):
     """Type of a blueprint's attribute."""
 

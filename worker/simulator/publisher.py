@@ -1,6 +1,7 @@
 """Turns a tick into stream messages: the world state first, then what each sensor measured."""
 
 import logging
+import math
 import time
 
 from worker.simulator.actors import Actor, Sensor
@@ -43,10 +44,25 @@ class Publisher:
                 self._measure(actor)
 
     def greet(self, subscriber: Subscriber) -> None:
-        """A new client of the world's stream gets the present state at once, not at the next tick."""
+        """A new client of the world's stream gets the present state at once, not at the next tick.
+
+        One who comes back to a camera gets its present image: that of a tick that came between the cut
+        and the return went to nobody, and whoever waits for it would wait for ever.
+        """
         if subscriber.stream == WORLD_STREAM:
             state = self.state()
             subscriber.send([frame([state]), state])
+            return
+        for actor in self._world.actors.values():
+            if isinstance(actor, Sensor) and actor.stream == subscriber.stream:
+                if actor.is_camera and self._has_missed(actor):
+                    self._measure(actor, subscriber)
+                return
+
+    def _has_missed(self, camera: Sensor) -> bool:
+        """Whether a camera that has been watched before has an image of this frame."""
+        watched = camera.sent_at > -math.inf
+        return watched and (camera.sent_at == self._world.elapsed or self._is_time(camera))
 
     def state(self) -> bytes:
         """The world state message of the present frame."""
@@ -62,13 +78,15 @@ class Publisher:
         )
 
     def _is_due(self, sensor: Sensor) -> bool:
-        if not sensor.stream or not self._streams.is_watched(sensor.stream):
-            return False
+        watched = bool(sensor.stream) and self._streams.is_watched(sensor.stream)
+        return watched and self._is_time(sensor)
+
+    def _is_time(self, sensor: Sensor) -> bool:
         wait = sensor.number("sensor_tick")
         return not wait or self._world.elapsed - sensor.sent_at > wait - TICK_TOLERANCE
 
-    def _measure(self, sensor: Sensor) -> None:
-        """A sensor that cannot measure says nothing: the world goes on for everybody else."""
+    def _measure(self, sensor: Sensor, only: Subscriber | None = None) -> None:
+        """Sends to all who watch, or to one. A sensor that cannot measure says nothing: the world goes on for everybody else."""
         assert sensor.kind is not None
         try:
             bodies = list(self._sensing.measure(sensor))
@@ -78,7 +96,10 @@ class Publisher:
         for body in bodies:
             sensor.sent_at = self._world.elapsed
             start = header(sensor.kind, self._world.frame, self._world.elapsed, sensor.pose)
-            self._streams.publish(sensor.stream, start, *body)
+            if only is None:
+                self._streams.publish(sensor.stream, start, *body)
+            else:
+                only.send([frame([start, *body]), start, *body])
 
 
 def _entry(actor: Actor) -> bytes:

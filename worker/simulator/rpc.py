@@ -12,6 +12,8 @@ from worker.simulator.protocol import Wire
 log = logging.getLogger(__name__)
 REQUEST, RESPONSE = 0, 1
 LARGEST_REQUEST = 64 * 1024 * 1024
+# A client that calls but does not read its answers is dropped with more than this unread.
+LARGEST_BACKLOG = 64 * 1024 * 1024
 
 Dispatch = Callable[["RpcConnection", str, Sequence[Wire]], tuple[Wire, str | None]]
 
@@ -41,7 +43,8 @@ class RpcConnection:
             raw=False, max_buffer_size=LARGEST_REQUEST, unicode_errors="replace"
         )
         self._packer = msgpack.Packer(use_bin_type=True)
-        self._unsent = b""
+        self._unsent = bytearray()
+        self._is_behind = False
 
     def on_readable(self) -> None:
         try:
@@ -50,14 +53,16 @@ class RpcConnection:
                 self._hub.drop(self)
                 return
             self._unpacker.feed(data)
-            answers = [self._answer(message) for message in self._unpacker]
+            for message in self._unpacker:
+                self._unsent += self._answer(message)
+                self._bound()
         except BlockingIOError:
             return
         except (OSError, ValueError, msgpack.UnpackException) as error:
             log.warning("client %d is dropped: %s", self.number, error)
             self._hub.drop(self)
             return
-        self._send(b"".join(answers))
+        self._send()
 
     def _answer(self, message: Wire) -> bytes:
         match message:
@@ -67,22 +72,32 @@ class RpcConnection:
                 return answer
         raise ValueError(f"not a MessagePack-RPC request: {str(message)[:80]}")
 
-    def _send(self, data: bytes) -> None:
-        was_behind = bool(self._unsent)
-        self._unsent += data
+    def _bound(self) -> None:
+        """Send what is too much to keep.
+
+        Raises:
+            ValueError: it is still too much, since the client does not read.
+        """
+        if len(self._unsent) > LARGEST_BACKLOG:
+            self._send()
+            if len(self._unsent) > LARGEST_BACKLOG:
+                raise ValueError("it does not read its answers")
+
+    def _send(self) -> None:
         self._flush()
-        if bool(self._unsent) != was_behind:
-            self._hub.watch(self, writable=bool(self._unsent))
+        if bool(self._unsent) != self._is_behind:
+            self._is_behind = bool(self._unsent)
+            self._hub.watch(self, writable=self._is_behind)
 
     def on_writable(self) -> None:
-        self._send(b"")
+        self._send()
 
     def _flush(self) -> None:
         try:
             sent = self.connection.send(self._unsent) if self._unsent else 0
-            self._unsent = self._unsent[sent:]
+            del self._unsent[:sent]
         except BlockingIOError:
             return
         except OSError:
-            self._unsent = b""
+            self._unsent.clear()
             self._hub.drop(self)

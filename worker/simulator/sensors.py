@@ -15,7 +15,6 @@ from worker.simulator.ranging import Lidar, obstacle
 from worker.simulator.world import World
 
 GRAVITY = 9.81
-_CAMERAS = (Stream.RGB, Stream.DEPTH, Stream.SEMANTIC)
 Body = tuple[bytes | memoryview, ...]
 
 
@@ -43,7 +42,7 @@ class Sensing:
 
     def prepare(self, actor: Actor) -> None:
         """Draw the ground for the first camera now: its first tick would take too long otherwise."""
-        if isinstance(actor, Sensor) and actor.kind in _CAMERAS and not self._is_blind:
+        if isinstance(actor, Sensor) and actor.is_camera and not self._is_blind:
             self._cameras.prepare(actor)
 
     @property
