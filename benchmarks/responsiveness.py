@@ -31,7 +31,7 @@ BARS = {
     "step to stream": 2.0,
     "checkpoint asked to listed": 2.0,
     "halt asked to halted": 2.0,
-    "resume asked to running": 10.0,
+    "resume asked to running": 2.0,
     "cancel asked to cancelled": 2.0,
     "SIGKILL of the trainer to shown and requeued": 30.0,
     "cancel of a stopped trainer to its processes gone": 20.0,

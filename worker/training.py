@@ -17,6 +17,7 @@ from backend.errors import CheckpointError
 from backend.gates.engine import Request as Demand
 from backend.rules.rule import RuleAction
 from backend.rules.verdict import Verdict
+from backend.runs import attempts
 from backend.runs.config import RunConfig
 from backend.runs.events import Level
 from worker.agents import TD3, Exploration, NonFinite
@@ -289,7 +290,7 @@ class Training:
             except StopRequested:
                 return self._obey() or End(Outcome.DRAINED, "stopped during the last evaluation")
         self._save(CheckpointKind.FINAL)
-        return End(Outcome.FINISHED, "all planned steps are done")
+        return End(Outcome.FINISHED, attempts.PLAN_DONE)
 
     def _save(self, kind: CheckpointKind) -> None:
         """Write a checkpoint before anything else happens; a full disk costs an alert, not the run."""

@@ -25,6 +25,7 @@ from backend.workers import service as fleet
 
 LONGEST_BACK_OFF = 60.0
 FALL_BACK = "rule-rollback"
+PLAN_DONE = "all planned steps are done"
 # Why an attempt died: by a fault of its own or of what it stood on.
 CRASH, SIMULATOR = "crash", "simulator"
 
@@ -247,7 +248,7 @@ def finish(
     run_id: int,
     token: str,
     now: float,
-    reason: str = "all planned steps are done",
+    reason: str = PLAN_DONE,
 ) -> Run:
     """The trainer is through with its plan."""
     run = get_run(session, run_id)

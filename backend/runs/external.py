@@ -154,9 +154,7 @@ def end(session: Session, run: Run, state: RunState, reason: str, now: float) ->
     """
     if state is RunState.FINISHED:
         through = run.total_steps and run.step >= run.total_steps
-        words = (
-            "all planned steps are done" if through else f"the trainer ended at step {run.step:,}"
-        )
+        words = attempts.PLAN_DONE if through else f"the trainer ended at step {run.step:,}"
         return attempts.finish(session, run.id, run.token, now, words)
     close = {
         RunState.HALTED: attempts.halt,

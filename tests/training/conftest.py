@@ -34,6 +34,14 @@ SMALL: dict[str, Any] = {
     "random_reference_episodes": 0,
     "rollback_on": [],
 }
+EVALUATED: dict[str, Any] = {
+    "evaluation_interval": 200,
+    "evaluation_episodes": 2,
+    "evaluation_screening": 0,
+    "random_reference_episodes": 2,
+}
+HALT = Request(RequestKind.HALT, "asked by a test")
+SAVE = Request(RequestKind.CHECKPOINT, "asked by a test", command_id=1)
 
 
 @dataclass

@@ -24,14 +24,11 @@ from backend.runs.events import list_events
 from backend.runs.models import Segment
 from backend.runs.service import get_run, request_resume
 from backend.runs.states import RunState
-from tests.training.conftest import MakeLab
+from tests.training.conftest import HALT, SAVE, MakeLab
 from worker.checkpointing import CheckpointInfo
-from worker.commands import Request, RequestKind, StopRequested
-from worker.train import offer, settle
+from worker.commands import Request, RequestKind
+from worker.train import offer
 from worker.training import Outcome, Training
-
-HALT = Request(RequestKind.HALT, "asked by a test")
-SAVE = Request(RequestKind.CHECKPOINT, "asked by a test", command_id=1)
 
 
 def weights(training: Training) -> dict[str, Any]:
@@ -289,76 +286,6 @@ def test_evaluations_keep_the_best_policy_and_every_episode(make_lab: MakeLab) -
     assert steps == [0, 200, 400, 600]
     assert len(lab.values("evaluation/episode_return")) == 12
     assert "best" in lab.checkpoint_kinds()
-
-
-EVALUATED = {
-    "evaluation_interval": 200,
-    "evaluation_episodes": 2,
-    "evaluation_screening": 0,
-    "random_reference_episodes": 2,
-}
-
-
-def ask_between_episodes(training: Training, at: int, request: Request) -> list[int]:
-    """Asks in the third decision that is driven between episodes from step `at` on; counts them."""
-    attend, decisions = training.assessment._attend, [0]
-
-    def counted() -> None:
-        decisions[0] += training.progress.step >= at
-        if decisions[0] == 3:
-            training.commands.requests[training.progress.step] = request
-        attend()
-
-    training.assessment._attend = counted
-    return decisions
-
-
-@pytest.mark.parametrize("at", [0, 200, 600])
-def test_a_halt_breaks_off_what_is_driven_between_episodes_and_changes_nothing(
-    make_lab: MakeLab, at: int
-) -> None:
-    whole, parts = make_lab(**EVALUATED), make_lab(**EVALUATED)
-    whole.run()
-    with parts.attempt() as training:
-        decisions = ask_between_episodes(training, at, HALT)
-        end = training.run()
-        token = training.journal._claim.token
-    settle(parts.database, parts.run_id, token, end)
-    assert (end.outcome, decisions, parts.state) == (Outcome.HALTED, [3], RunState.HALTED)
-    with parts.database.write() as session:
-        request_resume(session, parts.run_id, time.time())
-    assert parts.run().outcome is Outcome.FINISHED
-    for metric in ("progress/reward", "evaluation/return_mean", "evaluation/random_return"):
-        assert parts.values(metric) == whole.values(metric)
-
-
-def test_a_stop_in_the_pre_flight_ends_it_and_leaves_nothing(
-    make_lab: MakeLab, tmp_path: Path
-) -> None:
-    lab = make_lab()
-    with pytest.raises(StopRequested), lab.attempt(stop=HALT):
-        pytest.fail("it went on to train")
-    left = [path for path in tmp_path.rglob("*") if path.is_file() and ".db" not in path.name]
-    assert left == []
-
-
-def test_a_checkpoint_asked_for_in_an_evaluation_is_begun_at_that_decision(
-    make_lab: MakeLab,
-) -> None:
-    lab = make_lab(**EVALUATED)
-    begun: list[tuple[str, int]] = []
-    with lab.attempt() as training:
-        decisions = ask_between_episodes(training, 200, SAVE)
-        begin = training.saver.begin
-
-        def noted(kind: CheckpointKind, *rest: Any) -> None:
-            begun.append((kind, decisions[0]))
-            begin(kind, *rest)
-
-        training.saver.begin = noted
-        training.run()
-    assert ("manual", 3) in begun
-    assert "manual" in lab.checkpoint_kinds()
 
 
 def test_the_random_reference_is_measured_once_and_not_again_after_a_resume(

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.optim.adam import adam
 
 from worker.agents.parameters import Copy, ParameterVector, fresh
 
 EPSILON = 1e-6  # of torch.nn.utils.clip_grad_norm_
+BETAS, DIVISOR_FLOOR = (0.9, 0.999), 1e-8  # Adam's, as its paper and Stable-Baselines3 have them
 
 
 @dataclass(frozen=True)
@@ -26,26 +28,28 @@ class GradientNorms:
 class Optimiser:
     """Adam on a network's parameter vector with clipping by global norm; `max_norm` 0 does not clip.
 
+    It calls the function behind torch.optim.Adam: the class imports PyTorch's compiler when it is made,
+    which holds up every start and resume for a second and is never used.
+
     A step whose loss or gradient is not finite leaves weights and moments untouched: Adam's kernel reads
     `found_inf` on the device, so nothing waits for the device to find out.
 
     Attributes:
+        learning_rate: the step size.
         broken: device scalar, 1 once any step was not finite; later steps are skipped too.
     """
 
     def __init__(self, network: nn.Module, learning_rate: float, max_norm: float) -> None:
         self.vector = ParameterVector(network)
-        self.broken = torch.zeros((), device=self.vector.values.device)
+        self.learning_rate = learning_rate
         self._max_norm = max_norm
-        self._leaf = self.vector.values
-        self._leaf.grad = self.vector.gradient
-        self._adam = torch.optim.Adam([self._leaf], lr=learning_rate, fused=True)
-        self._adam.found_inf = self.broken  # type: ignore[attr-defined]
-
-    @property
-    def learning_rate(self) -> float:
-        """As Adam holds it, not as configured."""
-        return float(self._adam.param_groups[0]["lr"])
+        values = self.vector.values
+        self.broken = torch.zeros((), device=values.device)
+        self._moments = {
+            "step": torch.zeros((), device=values.device),
+            "exp_avg": torch.zeros_like(values),
+            "exp_avg_sq": torch.zeros_like(values),
+        }
 
     def step(self, loss: torch.Tensor) -> GradientNorms:
         """Descend `loss` once."""
@@ -55,8 +59,28 @@ class Optimiser:
             self.vector.gradient.mul_(norms.factor)
         finite = torch.isfinite(norms.total + loss.detach())
         torch.maximum(self.broken, 1 - finite.float(), out=self.broken)
-        self._adam.step()
+        self._descend()
         return norms
+
+    def _descend(self) -> None:
+        """Kingma and Ba (2015), algorithm 1, in one kernel."""
+        adam(
+            [self.vector.values],
+            [self.vector.gradient],
+            [self._moments["exp_avg"]],
+            [self._moments["exp_avg_sq"]],
+            [],
+            [self._moments["step"]],
+            fused=True,
+            found_inf=self.broken,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=self.learning_rate,
+            weight_decay=0.0,
+            eps=DIVISOR_FLOOR,
+            maximize=False,
+        )
 
     def _norms(self) -> GradientNorms:
         head = _norm(self.vector.gradient_of("head"))
@@ -74,21 +98,12 @@ class Optimiser:
 
         `copy` is given a name beginning with `prefix` for each.
         """
-        return {name: copy(prefix + name, value) for name, value in self._moments().items()}
+        return {name: copy(prefix + name, value) for name, value in self._moments.items()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        for name, value in self._moments().items():
+        for name, value in self._moments.items():
             value.copy_(state[name])
         self.broken.zero_()
-
-    def _moments(self) -> dict[str, torch.Tensor]:
-        moments = self._adam.state[self._leaf]
-        if not moments:
-            # as torch.optim.Adam itself begins, so that a fresh optimiser can be saved and loaded
-            moments["step"] = torch.zeros((), device=self._leaf.device)
-            moments["exp_avg"] = torch.zeros_like(self._leaf)
-            moments["exp_avg_sq"] = torch.zeros_like(self._leaf)
-        return dict(moments)
 
 
 def _norm(gradient: torch.Tensor | None) -> torch.Tensor:
