@@ -7,6 +7,7 @@ import json
 import math
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -294,6 +295,10 @@ def worlds(session: Session) -> dict[str, Any]:
     for attempt in (
         lambda: session.client.load_world("nowhere"),
         lambda: session.client.get_world().cast_ray(carla.Location(), carla.Location(x=1.0)),
+        lambda: session.client.generate_opendrive_world(
+            re.sub(' length="[^"]*"', ' length="1e5"', text, count=20),
+            carla.OpendriveGenerationParameters(),
+        ),
     ):
         try:
             attempt()

@@ -12,7 +12,7 @@ from worker.simulator.server import serve
 
 
 def main() -> None:
-    """Parse the command line and serve; a wrong map or a taken port ends it with one line and code 2."""
+    """Parse the command line and serve; a wrong map or a taken port ends it with one line and code 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     signal.signal(signal.SIGTERM, _leave)
     options = _options()
@@ -20,7 +20,7 @@ def main() -> None:
         serve(options.host, options.port, options.map, options.seed, owned=options.owned)
     except SimulatorError as error:
         sys.stderr.write(f"pitwall simulator: {error}\n")
-        sys.exit(2)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -37,9 +37,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--map", default="town", help=f"{', '.join(BUILT_IN)} or an OpenDRIVE FILE.xodr"
     )
-    parser.add_argument("--seed", type=int, default=0, help="decides houses and trees")
+    parser.add_argument("--seed", type=_seed, default=0, help="decides houses and trees")
     parser.add_argument("--owned", action="store_true", help="end when stdin does")
     return parser.parse_args()
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
 
 
 def _leave(number: int, stack: FrameType | None) -> None:

@@ -1,7 +1,9 @@
 """OpenDRIVE's reference line and polynomials as NumPy samples. OpenDRIVE axes: y to the left."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -11,6 +13,8 @@ from worker.simulator.errors import MapUnreadable
 
 Array = NDArray[np.float64]
 FINE = 0.1
+# Places in metres stay below it, UTM's northings too; cubes of such numbers are still numbers.
+LARGEST = 1e7
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,11 @@ class Curve:
     x: Array
     y: Array
     heading: Array
+
+    @cached_property
+    def turned(self) -> Array:
+        """The heading without jumps of a full turn."""
+        return np.asarray(np.unwrap(self.heading))
 
 
 def sample(plan_view: Element, spacing: float) -> Curve:
@@ -35,13 +44,26 @@ def sample(plan_view: Element, spacing: float) -> Curve:
     return Curve(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
 
 
-def number(element: Element, name: str, default: float | None = None) -> float:
-    """An attribute as a number; MapUnreadable if it is neither there nor defaulted."""
+def number(
+    element: Element, name: str, default: float | None = None, most: float = LARGEST
+) -> float:
+    """An attribute as a number up to `most` in size.
+
+    Raises:
+        MapUnreadable: it is larger, no number at all, or neither there nor defaulted.
+    """
     text = element.get(name)
+    if text is None and default is not None:
+        return default
     try:
-        return float(text) if text is not None else float(default)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise MapUnreadable(f"<{element.tag}> needs a number in '{name}', found {text!r}") from None
+        found = float(text or "")
+    except ValueError:
+        found = math.nan
+    if not abs(found) <= most:
+        shown = "nothing" if text is None else repr(text[:80])
+        bound = f" between -{most:,.15g} and {most:,.15g}" if math.isfinite(found) else ""
+        raise MapUnreadable(f"<{element.tag}> needs a number{bound} in '{name}', found {shown}")
+    return found
 
 
 def polynomial(entries: Sequence[Element], offset: str, s: Array) -> Array:

@@ -1,5 +1,8 @@
 """The maps a server offers, and what the world asks of the one it has loaded."""
 
+import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -7,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from worker.simulator import towns
-from worker.simulator.errors import MapUnknown
+from worker.simulator.errors import MapUnknown, MapUnreadable
+from worker.simulator.extent import MOST_BYTES
 from worker.simulator.opendrive import DEFAULT_LIMIT, Lane, RoadMap, parse
 from worker.simulator.pose import Pose
 
@@ -15,7 +19,8 @@ BUILT_IN = {"town": towns.town, "oval": towns.oval}
 GENERATED = "OpenDriveMap"
 # Places in the town that routes start and end at come first, so that their numbers stay: right turn
 # (0 to 1), straight on (2 to 3) and left turns (2 to 4).
-FIRST_SPAWNS = {
+Place = tuple[float, float, float]
+FIRST_SPAWNS: dict[str, tuple[Place, ...]] = {
     "town": (
         (16.0, -238.25, 0.0),
         (118.25, -73.0, 90.0),
@@ -84,6 +89,7 @@ class Map:
     name: str
     text: str
     roads: RoadMap
+    first_spawns: Sequence[Place] = ()
     ground: Ground = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,18 +98,42 @@ class Map:
     @cached_property
     def spawn_points(self) -> list[Pose]:
         """Where cars can be put: along every driving lane outside of junctions."""
-        chosen = [
-            Pose(x, y, SPAWN_HEIGHT, 0.0, yaw) for x, y, yaw in FIRST_SPAWNS.get(self.name, ())
-        ]
+        chosen = _Spaced()
+        for x, y, yaw in self.first_spawns:
+            chosen.add(Pose(x, y, SPAWN_HEIGHT, 0.0, yaw))
         for lane in self.roads.driving:
             if lane.in_junction:
                 continue
             last = lane.length - SPAWN_MARGIN / 2
             for travelled in np.arange(2.0, max(last, 2.1), SPAWN_SPACING).tolist():
                 point = lane.pose(travelled)
-                if all(_apart(point, other) for other in chosen):
-                    chosen.append(Pose(point.x, point.y, point.z + SPAWN_HEIGHT, 0.0, point.yaw))
-        return chosen
+                if chosen.has_room(point):
+                    chosen.add(Pose(point.x, point.y, point.z + SPAWN_HEIGHT, 0.0, point.yaw))
+        return chosen.poses
+
+
+class _Spaced:
+    """Places for cars, each looked for among those in the cells around it only."""
+
+    def __init__(self) -> None:
+        self.poses: list[Pose] = []
+        self._cells: dict[tuple[int, int], list[Pose]] = defaultdict(list)
+
+    def add(self, pose: Pose) -> None:
+        self.poses.append(pose)
+        self._cells[self._cell(pose)].append(pose)
+
+    def has_room(self, pose: Pose) -> bool:
+        column, row = self._cell(pose)
+        return all(
+            _apart(pose, other)
+            for i in (-1, 0, 1)
+            for j in (-1, 0, 1)
+            for other in self._cells.get((column + i, row + j), ())
+        )
+
+    def _cell(self, pose: Pose) -> tuple[int, int]:
+        return math.floor(pose.x / SPAWN_CLEARANCE), math.floor(pose.y / SPAWN_CLEARANCE)
 
 
 def _apart(a: Pose, b: Pose) -> bool:
@@ -112,34 +142,58 @@ def _apart(a: Pose, b: Pose) -> bool:
 
 
 class Catalog:
-    """Map names and their OpenDRIVE texts; each is parsed once."""
+    """The maps by name; each is parsed once, a built-in one when it is first loaded."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {name: write() for name, write in BUILT_IN.items()}
         self._loaded: dict[str, Map] = {}
 
     @property
     def names(self) -> list[str]:
-        return list(self._texts)
+        return list({**BUILT_IN, **self._loaded})
 
     def add(self, name: str, text: str) -> Map:
         """Offer a map under a name; MapUnreadable if it is none."""
-        loaded = Map(name, text, parse(text))
-        self._texts[name], self._loaded[name] = text, loaded
-        return loaded
+        self._loaded[name] = Map(name, text, parse(text))
+        return self._loaded[name]
 
     def add_file(self, path: Path) -> Map:
-        """Offer an OpenDRIVE file under its name without the ending."""
+        """Offer an OpenDRIVE file under its name without the ending.
+
+        Raises:
+            MapUnknown: it cannot be read.
+            MapUnreadable: it is no OpenDRIVE map.
+        """
         try:
-            return self.add(path.stem, path.read_text())
+            return self.add(path.stem, _text_of(path))
         except OSError as error:
             raise MapUnknown(f"map '{path}' cannot be read: {error.strerror}") from error
+        except MapUnreadable as error:
+            raise MapUnreadable(f"map '{path}': {error}") from error
 
     def load(self, name: str) -> Map:
         """The map of that name, as `town` or as CARLA writes it (`/Game/Carla/Maps/town`)."""
         short = name.rsplit("/", 1)[-1]
         if short in self._loaded:
             return self._loaded[short]
-        if short not in self._texts:
+        if short not in BUILT_IN:
             raise MapUnknown(f"no map '{name}': this server has {', '.join(self.names)}")
-        return self.add(short, self._texts[short])
+        text = BUILT_IN[short]()
+        self._loaded[short] = Map(short, text, parse(text), FIRST_SPAWNS.get(short, ()))
+        return self._loaded[short]
+
+
+def _text_of(path: Path) -> str:
+    """Raises OSError, or MapUnreadable when the file is a device, too large or no text."""
+    size = path.stat().st_size
+    if not (path.is_file() or path.is_dir()):
+        raise MapUnreadable("it is a device or a pipe: give an ordinary file")
+    if size > MOST_BYTES:
+        raise MapUnreadable(
+            f"{size / 1e6:,.0f} MB are more than {MOST_BYTES / 1e6:,.0f} MB: give a smaller map"
+        )
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MapUnreadable(
+            f"byte {error.start} is not UTF-8: save the file in that encoding"
+        ) from error

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from worker.simulator.opendrive import Lane, Mark, RoadMap, Signal
 Cells = NDArray[np.uint8]
 
 FINEST, MOST_CELLS = 0.125, 12_000_000
+MOST_AT_ONCE = 2_000_000
 MARGIN = 60.0
 # Denser than the cells, so that the strip between two samples leaves no hole.
 SAMPLING = 0.7
@@ -86,10 +88,10 @@ def _junctions(lanes: list[Lane]) -> Iterator[list[Lane]]:
 
 def _marks(lane: Lane) -> Iterator[tuple[Mark, float, float]]:
     """Each mark with the metres of the section it covers."""
-    ends = [mark.start for mark in lane.marks[1:]] + [lane.length]
-    for mark, end in zip(lane.marks, ends, strict=True):
+    starts = [min(mark.start, lane.length) for mark in lane.marks]
+    for mark, (start, end) in zip(lane.marks, pairwise([*starts, lane.length]), strict=True):
         if mark.kind not in ("none", "curb"):
-            yield mark, mark.start, end
+            yield mark, start, end
 
 
 class _Canvas:
@@ -135,14 +137,13 @@ class _Canvas:
             along = along[(along - origin - start) % DASH_PERIOD < DASH]
         widest = float(np.abs(second - first).max())
         shares = np.linspace(0.0, 1.0, max(2, math.ceil(widest / step)) + 1)
-        edges = [
-            np.interp(along, lane.curve.s, each)
-            for offset in (first, second)
-            for each in lane.points(offset)
-        ]
-        x = edges[0][:, None] + shares * (edges[2] - edges[0])[:, None]
-        y = edges[1][:, None] + shares * (edges[3] - edges[1])[:, None]
-        self._put(x, y, material)
+        edges = [each for offset in (first, second) for each in lane.points(offset)]
+        # In pieces: all points of a lane of kilometres at once would take gigabytes.
+        for piece in np.array_split(along, len(along) * len(shares) // MOST_AT_ONCE + 1):
+            x0, y0, x1, y1 = (np.interp(piece, lane.curve.s, each) for each in edges)
+            x = x0[:, None] + shares * (x1 - x0)[:, None]
+            y = y0[:, None] + shares * (y1 - y0)[:, None]
+            self._put(x, y, material)
 
     def _put(self, x: Array, y: Array, material: Material) -> None:
         columns = ((x - self.x) / self.size).astype(np.intp)

@@ -110,15 +110,6 @@ def _edges(roads: RoadMap) -> Iterator[Lane]:
     yield from outermost.values()
 
 
-def _beside(lane: Lane, along: float, distance: float) -> tuple[float, float, float]:
-    """The point `distance` metres outside of the lane's edge, and the road's yaw there."""
-    sign = 1.0 if lane.id > 0 else -1.0
-    x, y = lane.points(lane.outer + sign * distance)
-    s = lane.curve.s[0] + along
-    heading = float(np.interp(s, lane.curve.s, np.unwrap(lane.curve.heading)))
-    return float(np.interp(s, lane.curve.s, x)), float(np.interp(s, lane.curve.s, y)), -heading
-
-
 def _houses(lane: Lane, rng: np.random.Generator) -> Iterator[Block]:
     along = float(rng.uniform(0.0, GAP[1] / 2))
     while along < lane.length - HOUSE_LENGTH[0]:
@@ -126,7 +117,7 @@ def _houses(lane: Lane, rng: np.random.Generator) -> Iterator[Block]:
         depth, height = float(rng.uniform(*HOUSE_DEPTH)), float(rng.uniform(*HOUSE_HEIGHT))
         setback = float(rng.uniform(*SETBACK))
         color = FACADES[int(rng.integers(len(FACADES)))]
-        x, y, yaw = _beside(lane, along + length / 2, setback + depth / 2)
+        x, y, yaw = lane.beside(along + length / 2, setback + depth / 2)
         yield Block(x, y, yaw, length / 2, depth / 2, 0.0, height, Style.HOUSE, color, HOUSE.tag)
         along += length + float(rng.uniform(*GAP))
 
@@ -136,7 +127,7 @@ def _trees(lane: Lane, rng: np.random.Generator) -> Iterator[Block]:
         shift, share, size, height, shade = rng.uniform(size=5).tolist()
         if share > TREE_SHARE:
             continue
-        x, y, yaw = _beside(lane, along + 4.0 * (shift - 0.5), TREE_SETBACK)
+        x, y, yaw = lane.beside(along + 4.0 * (shift - 0.5), TREE_SETBACK)
         half, top = 1.0 + 0.8 * size, 4.5 + 2.5 * height
         color = (int(50 + 30 * shade), int(95 + 35 * shade), int(45 + 15 * shade))
         yield Block(x, y, yaw, half, half, 2.1, top, Style.FOLIAGE, color, TREE.tag)

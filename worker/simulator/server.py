@@ -178,7 +178,9 @@ def listen(host: str, port: int) -> tuple[socket.socket, socket.socket]:
             return first, second
         first.close()
     wanted = f"{host}:{port} and {port + 1}" if port else f"a free pair of ports on {host}"
-    raise PortsTaken(f"cannot listen on {wanted}: choose another --port, or 0 for any free one")
+    raise PortsTaken(
+        f"cannot listen on {wanted}: choose another --port (0: any free one) or --host"
+    )
 
 
 def _bind(host: str, port: int) -> socket.socket | None:
