@@ -1,16 +1,21 @@
 """Process settings, read once at an entry point from the environment and passed in from there."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.errors import InvalidConfig
+from backend.refusals import in_words
+
+PREFIX = "PITWALL_"
 
 
 class Settings(BaseSettings):
     """Every setting can be given as an environment variable with the prefix `PITWALL_`."""
 
-    model_config = SettingsConfigDict(env_prefix="PITWALL_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     data: Path = Field(
         Path(".pitwall"), description="Folder of database, checkpoints, logs and sockets"
@@ -89,7 +94,7 @@ class Settings(BaseSettings):
             for name, value in self.model_dump().items()
         }
         values["data"] = self.data.resolve()
-        return {f"PITWALL_{name.upper()}": str(value) for name, value in values.items()}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
 
     @property
     def resolved_database_url(self) -> str:
@@ -112,3 +117,17 @@ class Settings(BaseSettings):
     @property
     def logs_folder(self) -> Path:
         return self.data.resolve() / "logs"
+
+
+def read_settings(**given: Any) -> Settings:
+    """Settings of the environment, with what is given on top.
+
+    Raises:
+        InvalidConfig: a value is not one that setting can have; names it by its variable.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise InvalidConfig(
+            {f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}": in_words(e) for e in error.errors()}
+        ) from None

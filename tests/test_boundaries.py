@@ -13,8 +13,14 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up; a package imports only what stands on its own floor or below.
 FLOORS: list[set[str]] = [
-    {"backend.errors", "backend.settings", "backend.rules", "backend.analysis"},
-    {"backend.yaml_text", "backend.refusals"},
+    {
+        "backend.errors",
+        "backend.refusals",
+        "backend.settings",
+        "backend.rules",
+        "backend.analysis",
+    },
+    {"backend.yaml_text"},
     {"backend.database", "backend.broker"},
     {"backend.checkpoints", "backend.workers"},
     {"backend.runs"},

@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from backend.cli.evaluations import evaluation_lines
 from backend.database import Database
 from backend.models import Base
 from backend.runs.config import parse_config
 from backend.runs.service import create_run
+from worker.probe import free_port
 
 
 def pitwall(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,3 +86,53 @@ def test_runs_are_deleted_by_name_or_by_age_and_only_when_over(tmp_path: Path) -
     assert "deleted run 2 (new)" in pitwall("delete", "new", "--yes", *data).stdout
     left = json.loads(pitwall("runs", "--json", *data).stdout)
     assert [run["name"] for run in left] == ["q"]
+
+
+def test_wrong_settings_are_refused_by_their_variable_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    for name, value, problem in (
+        ("PITWALL_CARLA", "foo:bar", "'foo:bar' is not host:port: write for example"),
+        ("PITWALL_CARLA_COMMAND", "./CarlaUE4.sh", "write -carla-rpc-port={port}"),
+        ("PITWALL_SLOTS", "many", "PITWALL_SLOTS: Input should be a valid integer"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            shown = pitwall("up", "--no-browser", "--port", "0", "--data", str(data))
+        assert shown.returncode == 1
+        assert problem in shown.stderr
+        assert shown.stderr.count("\n") == 1
+    assert not data.exists()
+
+
+def test_evaluating_on_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    shown = pitwall("evaluate", "--policy", "random", "--carla", address, "--data", str(tmp_path))
+    assert shown.returncode == 1
+    assert shown.stderr.startswith(f"pitwall: nothing listens on {address}: start CARLA there")
+    assert shown.stderr.count("\n") == 1
+
+
+def test_an_evaluation_is_read_line_by_line() -> None:
+    found = {
+        "policy": "pid-pursuit",
+        "episodes": 20,
+        "success_rate": 0.95,
+        "success_interval": [0.7639, 0.9911],
+        "return_mean": 1234.56,
+        "return_std": 7.891,
+        "collisions_per_km": 0.0,
+        "completion_seconds": None,
+        "means": {"route_percent": 99.5, "jerk": 1.25, "min_ttc": None},
+        "records": [],
+    }
+    assert evaluation_lines(found) == [
+        "policy             pid-pursuit",
+        "episodes           20",
+        "success            95 % (95 % interval 76 to 99 %, Wilson)",
+        "return             1,235, standard deviation 7.89",
+        "collisions per km  0 1/km",
+        "route              99.5 %",
+        "jerk               1.25 m/s^3",
+    ]

@@ -19,8 +19,9 @@ from backend.ladders.climbing import advance_ladders
 from backend.notify.sender import Sender
 from backend.runs.attempts import Claim
 from backend.runs.dispatcher import Dispatcher
-from backend.settings import Settings
+from backend.settings import Settings, read_settings
 from backend.workers.service import beat, register_worker, remove_worker
+from worker.rollcall import RollCall
 from worker.simulators import make_simulators
 from worker.supervisor import trainer_command
 from worker.tasks import Bench, register
@@ -67,6 +68,7 @@ def serve(settings: Settings, command: Callable[[Claim], Sequence[str]] = traine
     name = f"{platform.node()}-{os.getpid()}"
     bench = Bench(name, settings, database, make_simulators(settings, database, name), command)
     heartbeat = Heartbeat(bench)
+    rollcall = RollCall(database, bench.simulators, settings.heartbeat_ttl / BEATS_PER_TTL)
     celery = make_celery(settings)
     register(celery, bench)
 
@@ -75,6 +77,7 @@ def serve(settings: Settings, command: Callable[[Claim], Sequence[str]] = traine
 
     worker_shutting_down.connect(drain, weak=False)
     heartbeat.start()
+    rollcall.start()
     try:
         # With the API down, runs that come back to the queue still find a worker, ladders go on, and
         # people are told.
@@ -89,6 +92,7 @@ def serve(settings: Settings, command: Callable[[Claim], Sequence[str]] = traine
         with dispatcher, Sender.of(database, settings):
             celery.worker_main(_arguments(name, settings.slots))
     finally:
+        rollcall.close()
         heartbeat.close()
         bench.simulators.close()
         _sign_off(database, name)
@@ -120,7 +124,7 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
-        serve(Settings())
+        serve(read_settings())
     except PitwallError as error:
         sys.exit(f"pitwall worker: {error}")
 

@@ -4,11 +4,15 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-TIME_LIMIT = 900.0
-DEFAULT_PORT = 2000
+from backend.errors import PitwallError
+from worker.addresses import one_address
+from worker.probe import NoAnswer, ask
+
+TIME_LIMIT, ANSWER_LIMIT = 900.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,12 @@ def run_conformance(host: str, port: int, limit: float = TIME_LIMIT) -> list[Che
     The `carla` client runs in a process of its own, because a server that misbehaves can end it: the
     question it was at is then answered by how it ended.
     """
+    began = time.monotonic()
+    try:
+        # The client library says "time-out" of whatever is not CARLA.
+        ask(host, port, ANSWER_LIMIT)
+    except NoAnswer as error:
+        return [CheckResult("connect", False, str(error), round(time.monotonic() - began, 2))]
     command = [sys.executable, "-m", "worker.conformance_checks", host, str(port)]
     try:
         done = subprocess.run(
@@ -63,15 +73,16 @@ def table(results: Sequence[CheckResult]) -> str:
 
 
 def main() -> None:
-    """Exit code 0 when the server passes everything, 1 when it does not, 2 for a wrong address."""
+    """Exit code 0 when the server passes everything; 1 when it does not, or there is none."""
     parser = argparse.ArgumentParser(prog="pitwall doctor")
     parser.add_argument("address", help="HOST:PORT of a CARLA server")
     parser.add_argument("--json", action="store_true", help="print the answers as JSON")
     options = parser.parse_args()
-    host, _, port = options.address.partition(":")
-    if not host or not (port or str(DEFAULT_PORT)).isdigit():
-        parser.error(f"'{options.address}' is not HOST:PORT")
-    results = run_conformance(host, int(port or DEFAULT_PORT))
+    try:
+        host, port = one_address(options.address)
+    except PitwallError as error:
+        sys.exit(f"pitwall doctor: {error}")
+    results = run_conformance(host, port)
     text = json.dumps([asdict(each) for each in results]) if options.json else table(results)
     sys.stdout.write(text + "\n")
     sys.exit(0 if results and all(result.passed for result in results) else 1)

@@ -25,16 +25,15 @@ from worker.conformance_site import (
     receive,
     require,
 )
-from worker.probe import free_port
+from worker.probe import CLIENT, free_port
 
-VERSION = "0.9.16"
 TRAFFIC, TRAFFIC_TICKS = 10, 200
 
 
 def connect(site: Site) -> str:
     site.connect()
     server = site.client.get_server_version()
-    require(server == VERSION, f"server is {server}, Pitwall's client {VERSION}")
+    require(server == CLIENT, f"server is {server}, Pitwall's client {CLIENT}")
     return f"CARLA {server}, map {site.world.get_map().name}"
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -12,19 +13,29 @@ from backend.database import Database
 from backend.errors import InvalidConfig
 from backend.settings import Settings
 from backend.workers.models import Simulator
-from backend.workers.service import forget_simulator, list_simulators, register_simulator
-from worker.probe import server_version
+from backend.workers.service import (
+    forget_simulator,
+    list_simulators,
+    list_unfit,
+    register_simulator,
+)
+from worker.addresses import CARLA_PORT, parse_addresses
+from worker.probe import Answer, NoAnswer, ask, misfit, server_version
 from worker.server import EMBEDDED, Server, launch_command, launch_server, start_server
 
 log = logging.getLogger(__name__)
 Start = Callable[[], Server]
+MOST_ASKED_AT_ONCE = 16
 
 
 class Simulators(Protocol):
     """A worker's servers."""
 
     def prepare(self) -> None:
-        """See to it that the registry lists what can be leased, and nothing that is dead."""
+        """See to it that the registry lists what can be leased, and nothing dead as such."""
+
+    def look(self) -> None:
+        """Bring up to date what the registry says of servers that others run."""
 
     def close(self) -> None:
         """The worker ends."""
@@ -36,14 +47,27 @@ def make_simulators(settings: Settings, database: Database, worker: str) -> Simu
     Raises:
         InvalidConfig: the settings name servers and a command, or either wrongly.
     """
+    check_simulators(settings)
+    if settings.carla:
+        return RealSimulators(database, parse_addresses(settings.carla))
+    embedded = not settings.carla_command
+    return OwnSimulators(database, worker, settings.slots, starter(settings), embedded=embedded)
+
+
+def check_simulators(settings: Settings) -> None:
+    """Refuse settings of which no simulators can be made.
+
+    Raises:
+        InvalidConfig: they name servers and a command, or either wrongly.
+    """
     if settings.carla and settings.carla_command:
         raise InvalidConfig(
             {"carla_command": f"PITWALL_CARLA names servers already ({settings.carla}): unset one"}
         )
     if settings.carla:
-        return RealSimulators(database, parse_addresses(settings.carla))
-    embedded = not settings.carla_command
-    return OwnSimulators(database, worker, settings.slots, starter(settings), embedded=embedded)
+        parse_addresses(settings.carla)
+    if settings.carla_command:
+        launch_command(settings.carla_command, port=CARLA_PORT)
 
 
 def starter(settings: Settings) -> Start:
@@ -55,7 +79,7 @@ def starter(settings: Settings) -> Start:
     command, limit, folder = settings.carla_command, settings.carla_start, settings.logs_folder
     if not command:
         return embedded_starter(folder)
-    launch_command(command, port=2000)
+    launch_command(command, port=CARLA_PORT)
     return lambda: launch_server(command, folder / "carla.log", limit)
 
 
@@ -63,37 +87,47 @@ def embedded_starter(folder: Path, command: Sequence[str] = EMBEDDED) -> Start:
     return lambda: start_server(command, folder / "simulator.log")
 
 
-def parse_addresses(text: str) -> list[tuple[str, int]]:
-    """`host:port,host:port`; a host alone has CARLA's own port."""
-    found = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        host, _, port = part.rpartition(":") if ":" in part else (part, "", "2000")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise InvalidConfig(
-                {"carla": f"'{part}' is not host:port; several are separated by commas"}
-            )
-        found.append((host, int(port)))
-    return found
-
-
 class RealSimulators:
-    """Servers that others run: listed while they answer, struck off while they do not."""
+    """Servers that others run: listed with whether they answer, and only leased while they do."""
 
     def __init__(self, database: Database, addresses: Sequence[tuple[str, int]]) -> None:
         self._database = database
         self._addresses = addresses
 
     def prepare(self) -> None:
-        versions = {a: server_version(*a) for a in self._addresses}
+        self.look()
+
+    def look(self) -> None:
+        with self._database.read() as session:
+            in_use = [_is_leased(session, *address) for address in self._addresses]
+        # All at once: one that does not answer must not make the others wait.
+        with ThreadPoolExecutor(min(len(self._addresses), MOST_ASKED_AT_ONCE)) as pool:
+            answers = list(pool.map(_answer, self._addresses, in_use))
         with self._database.write() as session:
-            for (host, port), version in versions.items():
-                if version is not None:
-                    register_simulator(session, host, port, time.time(), version=version)
-                elif not _is_leased(session, host, port):
-                    forget_simulator(session, host, port)
+            for (host, port), answer in zip(self._addresses, answers, strict=True):
+                _note(session, host, port, answer)
 
     def close(self) -> None:
         """They go on without us."""
+
+
+def _answer(address: tuple[str, int], in_use: bool) -> Answer | str:
+    """What the server says of itself, or why a run could not use it."""
+    try:
+        # The map of one in use its trainer tells; asking would take time from the server's ticks.
+        answer = ask(*address, for_map=not in_use)
+    except NoAnswer as error:
+        return str(error)
+    return misfit(answer.version) or answer
+
+
+def _note(session: Session, host: str, port: int, answer: Answer | str) -> None:
+    if isinstance(answer, Answer):
+        listed = register_simulator(session, host, port, time.time(), version=answer.version)
+        listed.map = answer.map or listed.map
+    elif not _is_leased(session, host, port):
+        # Of one in use its trainer knows more, and releases it when it is lost.
+        list_unfit(session, host, port, time.time(), answer)
 
 
 class OwnSimulators:
@@ -114,6 +148,9 @@ class OwnSimulators:
         free = [s for s in list(self._servers) if not self._in_use(s) and self._keep(s)]
         if not free and len(self._servers) < self._slots:
             self._start()
+
+    def look(self) -> None:
+        """They are its own: it looks after them when a run wants one."""
 
     def close(self) -> None:
         for server in self._servers:

@@ -13,16 +13,17 @@ from backend.checkpoints.files import read_manifest
 from backend.errors import PitwallError
 from backend.runs.config import RunConfig
 from backend.settings import Settings
+from worker.addresses import parse_addresses
 from worker.agents import make_agent
 from worker.baselines.pid_pursuit import PidPursuit
 from worker.checkpointing import load_checkpoint
 from worker.environment.carla_env import DrivingEnv
-from worker.environment.connection import SimulatorAddress
+from worker.environment.connection import SimulatorAddress, SimulatorLost
 from worker.environment.factory import make_environment
 from worker.evaluation import Evaluation, Policy, evaluate, random_policy
-from worker.probe import free_port
+from worker.probe import NoAnswer, ask, free_port, misfit
 from worker.seeding import Stream, episode_seed
-from worker.simulators import parse_addresses, starter
+from worker.simulators import starter
 
 PID_PURSUIT, RANDOM = "pid-pursuit", "random"
 GRAY = 128
@@ -50,8 +51,20 @@ def evaluate_policy(
     `constant_image` every picture is replaced by one gray: who still drives well does not look.
 
     Raises:
-        PitwallError: `constant_image` for a policy that is given no pictures.
+        PitwallError: `constant_image` for a policy that is given no pictures; no server answers, or it
+            stopped answering on the way.
     """
+    try:
+        return _evaluate(settings, policy, config, episodes, constant_image)
+    except SimulatorLost as error:
+        raise PitwallError(
+            f"{error}; nothing was kept: see to the server and start again"
+        ) from error
+
+
+def _evaluate(
+    settings: Settings, policy: str, config: RunConfig, episodes: int, constant_image: bool
+) -> dict[str, Any]:
     with _simulator(settings, config) as address, closing(make_environment(config, address)) as env:
         seeds = [episode_seed(config.seed, Stream.EVALUATION, i) for i in range(episodes)]
         driver = policy_of(policy, config, env)
@@ -67,6 +80,7 @@ def _simulator(settings: Settings, config: RunConfig) -> Iterator[SimulatorAddre
         yield None
     elif settings.carla:
         host, port = parse_addresses(settings.carla)[0]
+        _require_server(host, port)
         yield SimulatorAddress(host, port, free_port())
     else:
         server = starter(settings)()
@@ -74,6 +88,15 @@ def _simulator(settings: Settings, config: RunConfig) -> Iterator[SimulatorAddre
             yield SimulatorAddress(server.host, server.port, free_port())
         finally:
             server.kill()
+
+
+def _require_server(host: str, port: int) -> None:
+    try:
+        problem = misfit(ask(host, port).version)
+    except NoAnswer as error:
+        problem = str(error)
+    if problem:
+        raise PitwallError(problem)
 
 
 def policy_of(name: str, config: RunConfig, env: Env[Any, Any]) -> Policy:

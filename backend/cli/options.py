@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from backend.errors import NotFound, PitwallError
-from backend.settings import Settings
+from backend.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -32,7 +32,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
 def settings_from(data: Path | None, **given: Any) -> Settings:
     """Settings of the environment, with what the command line gives on top."""
     values = {"data": data, **given}
-    return Settings(**{name: value for name, value in values.items() if value is not None})
+    return read_settings(**{name: value for name, value in values.items() if value is not None})
 
 
 def ready_settings(data: Path | None, **given: Any) -> Settings:

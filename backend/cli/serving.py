@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from backend.cli.options import Data, Json, app, become, ready_settings, settings_from
-from backend.settings import Settings
+from backend.settings import read_settings
 
 FORWARDED = {
     "ignore_unknown_options": True,
@@ -27,8 +27,10 @@ def up(
     """Run Pitwall here: dashboard, broker, worker and simulators as children of this process."""
     import migrations
     from backend.embedded.stack import run_stack
+    from worker.simulators import check_simulators
 
     settings = settings_from(data, port=port)
+    check_simulators(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def announce(url: str, token: str, link: str) -> None:
@@ -73,4 +75,4 @@ def worker(
 @app.command(context_settings=FORWARDED)
 def simulator(context: typer.Context) -> None:
     """Run the embedded CARLA-compatible simulator: `--port P --map NAME`; `--help` lists the rest."""
-    become("worker.simulator", Settings(), *context.args)
+    become("worker.simulator", read_settings(), *context.args)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from backend.cli.evaluations import evaluation_lines
 from backend.cli.options import (
     Data,
     Json,
@@ -18,7 +19,7 @@ from backend.cli.options import (
     settings_from,
 )
 from backend.cli.progress import progress_line, progress_reporter, run_document
-from backend.settings import Settings
+from backend.settings import read_settings
 
 
 @app.command()
@@ -99,9 +100,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(result))
     else:
-        for name, value in result.items():
-            if name != "records":
-                typer.echo(f"{name:<20} {value}")
+        typer.echo("\n".join(evaluation_lines(result)))
 
 
 @app.command()
@@ -122,4 +121,4 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check what a CARLA server can do, against everything Pitwall needs of one."""
-    become("worker.conformance", Settings(), carla, *(["--json"] if as_json else []))
+    become("worker.conformance", read_settings(), *(["--json"] if as_json else []), "--", carla)

@@ -68,7 +68,8 @@ def claim(
     if run.config["environment"] == "carla":
         simulator = fleet.lease(session, run_id, token, worker, traffic_port)
         if simulator is None:
-            raise NoSimulator(f"worker {worker} has no free simulator for run {run_id}")
+            why = fleet.why_none_is_free(session, worker)
+            raise NoSimulator(f"worker {worker} has no free simulator: {why}")
         run.simulator = f"{simulator.host}:{simulator.port}"
     _open_segment(session, run, now)
     message = f"Attempt {run.attempt} on worker {worker}, segment from step {run.step:,}"

@@ -134,7 +134,8 @@ def claim_evaluation(
     if run.config["environment"] == "carla" and not fleet.lease(
         session, run.id, token, worker, traffic_port
     ):
-        raise NoSimulator(f"worker {worker} has no free simulator for evaluation {evaluation_id}")
+        why = fleet.why_none_is_free(session, worker)
+        raise NoSimulator(f"worker {worker} has no free simulator: {why}")
     return evaluation
 
 

@@ -98,6 +98,7 @@ def _fleet(session: Session, now: float) -> Context:
         "busy": busy,
         "simulators": len(simulators),
         "leased": sum(s.leased_run_id is not None for s in simulators),
+        "unfit": sum(bool(s.problem) for s in simulators),
         "queued": queued,
     }
 

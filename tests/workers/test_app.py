@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -21,9 +21,11 @@ from backend.runs.dispatcher import Dispatcher
 from backend.runs.models import Run
 from backend.runs.states import RunState
 from backend.settings import Settings
-from backend.workers.service import list_workers
+from backend.workers.models import Simulator
+from backend.workers.service import list_simulators, list_workers
 from tests.runs.conftest import PENDULUM
 from tests.workers.conftest import Broker, until
+from worker.probe import free_port
 
 Read = Callable[[int], Run]
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -95,6 +97,24 @@ def test_a_queued_run_is_taken_halted_resumed_and_drained(
     assert halted_at > 0
     with database.read() as session:
         assert list_workers(session) == []
+
+
+def test_named_servers_are_listed_as_soon_as_a_worker_runs(
+    database: Database, start_worker: Start
+) -> None:
+    start_worker(PITWALL_CARLA=f"127.0.0.1:{free_port()},no-such-host.invalid")
+    until(lambda: len(listed(database)) == 2)
+    known = [(simulator.host, simulator.problem) for simulator in listed(database)]
+    assert known[0][1].startswith("nothing listens on 127.0.0.1")
+    assert known[1] == (
+        "no-such-host.invalid",
+        "the host 'no-such-host.invalid' is not known here: correct its name",
+    )
+
+
+def listed(database: Database) -> Sequence[Simulator]:
+    with database.read() as session:
+        return list_simulators(session)
 
 
 def test_one_hint_too_many_trains_nothing_twice(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -9,15 +10,26 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import text
 
 from backend.database import Database
 from backend.errors import InvalidConfig
 from backend.settings import Settings
 from backend.workers.models import Simulator
-from backend.workers.service import lease, list_simulators, release
+from backend.workers.service import (
+    forget_unasked,
+    lease,
+    list_simulators,
+    list_unfit,
+    register_simulator,
+    release,
+    why_none_is_free,
+)
 from tests.product import is_alive
-from tests.workers.conftest import until
+from tests.workers.conftest import answer_once, packed, until
+from worker.addresses import parse_addresses
 from worker.probe import free_port, server_version
+from worker.rollcall import RollCall
 from worker.server import (
     EMBEDDED,
     Server,
@@ -26,13 +38,7 @@ from worker.server import (
     launch_server,
     start_server,
 )
-from worker.simulators import (
-    OwnSimulators,
-    RealSimulators,
-    embedded_starter,
-    make_simulators,
-    parse_addresses,
-)
+from worker.simulators import OwnSimulators, RealSimulators, embedded_starter, make_simulators
 
 
 @pytest.fixture
@@ -140,26 +146,96 @@ def test_one_that_does_not_come_up_is_an_error_that_names_the_log(
     assert time.monotonic() - began < 60
 
 
-def test_a_real_server_is_listed_while_it_answers(database: Database, server: Server) -> None:
-    simulators = RealSimulators(database, [(server.host, server.port), ("127.0.0.1", free_port())])
-    simulators.prepare()
-    (only,) = listed(database)
-    assert (only.port, only.worker, only.embedded) == (server.port, "", False)
+def leased(database: Database, token: str) -> Simulator | None:
     with database.write() as session:
-        lease(session, 1, "t", "any worker", 9000)
+        return lease(session, 1, token, "any worker", 9000)
+
+
+def test_a_real_server_is_leased_while_it_answers_and_listed_with_the_reason_while_not(
+    database: Database, server: Server
+) -> None:
+    dead = free_port()
+    simulators = RealSimulators(database, [(server.host, server.port), ("127.0.0.1", dead)])
+    simulators.look()
+    found = {s.port: s for s in listed(database)}
+    alive = found[server.port]
+    assert (alive.worker, alive.embedded, alive.problem) == ("", False, "")
+    assert (alive.version, alive.map) == ("0.9.16", "town")
+    assert found[dead].problem.startswith(f"nothing listens on 127.0.0.1:{dead}: start CARLA")
+    assert found[dead].seen_at is None
+    held = leased(database, "t")
+    assert held is not None
+    assert held.id == alive.id
     server.kill()
     simulators.prepare()
-    assert [s.id for s in listed(database)] == [only.id]
+    # Of one in use its trainer knows more.
+    assert {s.port: s.problem for s in listed(database)}[server.port] == ""
     with database.write() as session:
+        why = sorted(why_none_is_free(session, "any worker").split("; "))
+        assert why[0] == f"127.0.0.1:{server.port} is in use by a run"
+        assert why[1].startswith("nothing listens")
         release(session, 1, "t")
     simulators.prepare()
-    assert listed(database) == []
+    assert all(s.problem.startswith("nothing listens") for s in listed(database))
+    assert leased(database, "u") is None
+
+
+def test_a_server_of_another_release_is_not_leased_for_it_would_end_the_client(
+    database: Database, listener: socket.socket
+) -> None:
+    answer_once(listener, packed([[1, "0.9.15"]]))
+    simulators = RealSimulators(database, [("127.0.0.1", listener.getsockname()[1])])
+    simulators.look()
+    (only,) = listed(database)
+    assert only.problem.startswith("it is CARLA 0.9.15, the client here is 0.9.16")
+    assert leased(database, "t") is None
+
+
+def test_a_server_that_no_worker_names_any_more_is_struck_off_unless_in_use(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        register_simulator(session, "used", 2000, 10.0)
+        lease(session, 1, "t", "w", 9000)
+        register_simulator(session, "own", 2000, 10.0, worker="w")
+        register_simulator(session, "named", 2000, 30.0)
+        list_unfit(session, "forgotten", 2000, 10.0, "nothing listens")
+        forget_unasked(session, since=20.0)
+    assert {s.host for s in listed(database)} == {"used", "own", "named"}
+
+
+def test_the_roll_is_called_until_it_is_closed_and_goes_on_when_the_database_was_away(
+    database: Database,
+) -> None:
+    simulators = RealSimulators(database, [("127.0.0.1", free_port())])
+    with database.write() as session:
+        session.execute(text("ALTER TABLE simulators RENAME TO away"))
+    rollcall = RollCall(database, simulators, interval=0.05)
+    rollcall.start()
+    with database.write() as session:
+        session.execute(text("ALTER TABLE away RENAME TO simulators"))
+    until(lambda: listed(database))
+    first = listed(database)[0].asked_at
+    until(lambda: listed(database)[0].asked_at != first)
+    rollcall.close()
 
 
 def test_addresses_are_host_and_port_separated_by_commas() -> None:
     assert parse_addresses("a:1, b:2 ,10.0.0.3") == [("a", 1), ("b", 2), ("10.0.0.3", 2000)]
-    for wrong in ("a:", "a:b", ":2000", "a:0", "a:70000"):
-        with pytest.raises(InvalidConfig, match="is not host:port"):
+    assert parse_addresses("a:1,a:1") == [("a", 1)]
+    for wrong in (
+        "a:",
+        "a:b",
+        ":2000",
+        "a:0",
+        "a:70000",
+        "::1",
+        "[::1]:2000",
+        "",
+        ",",
+        "http://a:1",
+    ):
+        with pytest.raises(InvalidConfig, match=r"is not host:port: write .* 127\.0\.0\.1:2000"):
             parse_addresses(wrong)
 
 

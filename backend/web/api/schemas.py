@@ -350,6 +350,7 @@ class SimulatorOut(FromRow):
     tick_ms: float | None
     npcs: int | None
     seen_at: float | None
+    problem: str
 
 
 class MetricOut(BaseModel):

@@ -25,5 +25,5 @@ def read_workers(session: Reading) -> list[WorkerOut]:
 
 @router.get("/simulators")
 def read_simulators(session: Reading) -> list[SimulatorOut]:
-    """CARLA servers that answered, and which run holds each."""
+    """CARLA servers, which run holds each, and why one cannot be used (`problem`, else empty)."""
     return [SimulatorOut.model_validate(s) for s in list_simulators(session)]
