@@ -35,18 +35,10 @@ def static_root() -> str:
 STYLES = ("tokens", "elements", "components", "pages")
 
 
-def stylesheet_path() -> str:
-    return f"{static_root()}/pitwall.css"
-
-
 @cache
-def _styles() -> bytes:
-    """Every page's styles in one file: nothing is painted before the last of them has come."""
-    return b"\n".join((STATIC / "css" / f"{name}.css").read_bytes() for name in STYLES)
-
-
-def _stylesheet() -> Response:
-    return Response(_styles(), media_type="text/css", headers={"Cache-Control": IMMUTABLE})
+def styles() -> str:
+    """Every page's styles, to stand in the page itself: a file of their own held up the first paint."""
+    return "\n".join((STATIC / "css" / f"{name}.css").read_text("utf-8") for name in STYLES)
 
 
 class ImmutableFiles(StaticFiles):
@@ -85,6 +77,5 @@ class PlotlyScript:
 def install(app: FastAPI, script: PlotlyScript) -> None:
     router = APIRouter(include_in_schema=False)
     router.add_api_route(PLOTLY_PATH, script.respond, methods=["GET"], response_class=Response)
-    router.add_api_route(stylesheet_path(), _stylesheet, methods=["GET"], response_class=Response)
     app.include_router(router)
     app.mount(static_root(), ImmutableFiles(directory=STATIC), name="static")

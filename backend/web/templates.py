@@ -6,13 +6,14 @@ from functools import cache
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.templating import Jinja2Templates
 
 from backend.web import formats, words
 from backend.web.playback import step_of
-from backend.web.statics import FRONTEND, PLOTLY_PATH, static_root, stylesheet_path
+from backend.web.statics import FRONTEND, PLOTLY_PATH, static_root, styles
 
 THEMES = ("dark", "light")
 
@@ -41,7 +42,7 @@ def templates() -> Jinja2Templates:
     environment.filters.update({name: getattr(formats, name) for name in names})
     environment.globals.update(
         static=static_root(),
-        stylesheet=stylesheet_path(),
+        styles=Markup(styles()),
         plotly=PLOTLY_PATH,
         verdict_words=words.VERDICTS,
         verdict_advice=words.ADVICE,
