@@ -12,6 +12,7 @@ from backend.database import Database
 from backend.models import Base
 from backend.runs.config import parse_config
 from backend.runs.service import create_run
+from backend.workers import service as fleet
 from worker.probe import free_port
 
 
@@ -112,6 +113,22 @@ def test_evaluating_on_a_server_that_is_not_there_says_so(tmp_path: Path) -> Non
     assert shown.returncode == 1
     assert shown.stderr.startswith(f"pitwall: nothing listens on {address}: start CARLA there")
     assert shown.stderr.count("\n") == 1
+
+
+def test_a_server_that_a_run_drives_on_is_left_to_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'pitwall.db'}")
+    Base.metadata.create_all(database.engine)
+    with database.write() as session:
+        fleet.register_simulator(session, "127.0.0.1", 2000, 0.0)
+        fleet.lease(session, 7, "token", "w", 9000)
+    database.close()
+    server = ("--carla", "127.0.0.1:2000", "--data", str(tmp_path))
+    for command in (("doctor",), ("evaluate", "--policy", "random")):
+        shown = pitwall(*command, *server)
+        assert shown.returncode == 1
+        assert shown.stderr == (
+            "pitwall: run 7 drives on 127.0.0.1:2000: halt it first, or name another server\n"
+        )
 
 
 def test_an_evaluation_is_read_line_by_line() -> None:

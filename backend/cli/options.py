@@ -45,14 +45,38 @@ def ready_settings(data: Path | None, **given: Any) -> Settings:
     return found
 
 
+def has_data(settings: Settings) -> bool:
+    return bool(settings.database_url) or (settings.data / "pitwall.db").exists()
+
+
 def open_database(settings: Settings) -> "Database":
     from backend.database import Database
 
-    if not settings.database_url and not (settings.data / "pitwall.db").exists():
+    if not has_data(settings):
         raise PitwallError(
             f"there is no Pitwall data in {settings.data}: name the folder with --data"
         )
     return Database(settings.resolved_database_url)
+
+
+def require_free(settings: Settings, host: str, port: int) -> None:
+    """Refuse a server that a run of this data folder drives: a second driver would take its cars away."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from backend.workers.service import holder
+
+    if not has_data(settings):
+        return
+    try:
+        with open_database(settings).read() as session:
+            run_id = holder(session, host, port)
+    except SQLAlchemyError:
+        # Whether a server is sound can be asked while the database is away.
+        return
+    if run_id is not None:
+        raise PitwallError(
+            f"run {run_id} drives on {host}:{port}: halt it first, or name another server"
+        )
 
 
 def find_run(session: "Session", named: str) -> int:

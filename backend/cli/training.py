@@ -16,6 +16,7 @@ from backend.cli.options import (
     open_database,
     parse_assignments,
     ready_settings,
+    require_free,
     settings_from,
 )
 from backend.cli.progress import progress_line, progress_reporter, run_document
@@ -87,6 +88,7 @@ def evaluate(
 ) -> None:
     """Drive a policy without noise over the episodes every evaluation uses."""
     from backend.runs.config import parse_config
+    from worker.addresses import parse_addresses
     from worker.trial import PID_PURSUIT, RANDOM, config_of_checkpoint, evaluate_policy
 
     overrides = parse_assignments(assignments or [])
@@ -96,6 +98,8 @@ def evaluate(
         trained = config_of_checkpoint(Path(policy)).model_dump(mode="json")
         config = parse_config(preset, {**trained, **overrides})
     settings = settings_from(data, carla=carla)
+    if config.is_carla and settings.carla:
+        require_free(settings, *parse_addresses(settings.carla)[0])
     result = evaluate_policy(settings, policy, config, episodes, constant_image)
     if as_json:
         typer.echo(json.dumps(result))
@@ -118,7 +122,11 @@ def export_policy(
 @app.command()
 def doctor(
     carla: Annotated[str, typer.Option(help="CARLA server as HOST:PORT")],
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Check what a CARLA server can do, against everything Pitwall needs of one."""
+    from worker.addresses import one_address
+
+    require_free(settings_from(data), *one_address(carla))
     become("worker.conformance", read_settings(), *(["--json"] if as_json else []), "--", carla)

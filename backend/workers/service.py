@@ -122,6 +122,13 @@ def list_simulators(session: Session) -> Sequence[Simulator]:
     return session.scalars(select(Simulator).order_by(Simulator.host, Simulator.port)).all()
 
 
+def holder(session: Session, host: str, port: int) -> int | None:
+    """The run that holds the server at this address; None if none does."""
+    return session.scalars(
+        select(Simulator.leased_run_id).where(Simulator.host == host, Simulator.port == port)
+    ).one_or_none()
+
+
 def lease(
     session: Session, run_id: int, token: str, worker: str, traffic_port: int
 ) -> Simulator | None:
