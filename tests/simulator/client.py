@@ -282,6 +282,20 @@ def _center(transform: Any) -> tuple[float, float, float]:
     return transform.location.x, transform.location.y, math.radians(transform.rotation.yaw)
 
 
+def crossing(session: Session) -> dict[str, Any]:
+    """A car shifted sideways over every border of its lane, and what the lane invasion sensor says."""
+    place = session.points[0]
+    car = session.spawn(CAR, place)
+    lines = session.listen("sensor.other.lane_invasion", car, carla.Transform())
+    right = place.get_right_vector()
+    for step in (*range(10), *range(10, -10, -1)):
+        aside = carla.Location(right.x * step, right.y * step, 0.0)
+        car.set_transform(carla.Transform(place.location + aside, place.rotation))
+        session.tick()
+    marks = lines.get(timeout=60.0).crossed_lane_markings
+    return {"kinds": [str(mark.type) for mark in marks]}
+
+
 def worlds(session: Session) -> dict[str, Any]:
     """Loading, reloading, a map of one's own, and what an unknown map or call says."""
     first = session.world.id
@@ -318,7 +332,7 @@ def die(session: Session) -> dict[str, Any]:
 
 SCENARIOS: dict[str, Callable[[Session], dict[str, Any]]] = {
     scenario.__name__: scenario
-    for scenario in (trajectory, pictures, contacts, senses, lights, traffic, worlds, die)
+    for scenario in (trajectory, pictures, contacts, senses, lights, traffic, crossing, worlds, die)
 }
 
 

@@ -1,9 +1,13 @@
 """The unmodified `carla` client against a running simulator."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.simulator.conftest import RawClient, ServerProcess, drive, server_process
 from worker.probe import free_port
+from worker.simulator import towns
 
 LANE_HALF = 0.5
 
@@ -85,6 +89,13 @@ def test_the_traffic_manager_drives_for_ten_simulated_minutes(
     seen = drive("traffic", server.port, limit=850.0)
     assert seen["alive"] == seen["moved"] == 30
     assert seen["worst"] < LANE_HALF
+
+
+def test_lanes_without_a_road_mark_do_not_end_the_clients_process(tmp_path: Path) -> None:
+    path = tmp_path / "bare.xodr"
+    path.write_text(re.sub(r"<roadMark[^>]*>", "", towns.oval()))
+    with server_process("--map", str(path)) as server:
+        assert set(drive("crossing", server.port)["kinds"]) == {"NONE"}
 
 
 def test_worlds_are_loaded_generated_and_refused_by_name() -> None:

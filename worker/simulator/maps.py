@@ -12,6 +12,7 @@ import numpy as np
 from worker.simulator import towns
 from worker.simulator.errors import MapUnknown, MapUnreadable
 from worker.simulator.extent import MOST_BYTES
+from worker.simulator.marking import marked
 from worker.simulator.opendrive import DEFAULT_LIMIT, Lane, RoadMap, parse
 from worker.simulator.pose import Pose
 
@@ -153,7 +154,8 @@ class Catalog:
 
     def add(self, name: str, text: str) -> Map:
         """Offer a map under a name; MapUnreadable if it is none."""
-        self._loaded[name] = Map(name, text, parse(text))
+        roads = parse(text)
+        self._loaded[name] = Map(name, marked(text), roads)
         return self._loaded[name]
 
     def add_file(self, path: Path) -> Map:
