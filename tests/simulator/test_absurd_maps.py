@@ -121,7 +121,7 @@ def test_identities_may_be_as_long_as_those_of_open_street_map() -> None:
         (b"speed: 30\n", "not an OpenDRIVE document: syntax error.*give an .xodr file"),
         (b"<OpenDRIVE><road>", "not an OpenDRIVE document: no element found"),
         (b"<html><body/></html>", "<html> with 0 roads has no driving lane"),
-        (b"<OpenDRIVE><road id='1'/></OpenDRIVE>", "road 1 has no <planView>"),
+        (b"<OpenDRIVE><road id='1' length='5'/></OpenDRIVE>", "road 1 has no <planView>"),
         (document({"length": "nan"}).encode(), "'length', found 'nan'"),
     ],
 )

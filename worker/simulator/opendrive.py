@@ -13,6 +13,7 @@ import numpy as np
 from worker.simulator import extent
 from worker.simulator.curves import Array, Curve, number, polynomial, sample
 from worker.simulator.errors import MapUnreadable
+from worker.simulator.layout import require_layout
 from worker.simulator.pose import Pose, half_turn
 
 SPACING = 0.5
@@ -156,7 +157,8 @@ def parse(text: str) -> RoadMap:
     """Read an OpenDRIVE document.
 
     Raises:
-        MapUnreadable: it is not XML, not OpenDRIVE, has no lane to drive on, or measures too much.
+        MapUnreadable: it is not XML, not OpenDRIVE, has no lane to drive on, measures too much, or has
+            lanes that the client cannot read.
     """
     try:
         root = ElementTree.fromstring(text)
@@ -164,6 +166,7 @@ def parse(text: str) -> RoadMap:
         raise MapUnreadable(f"not an OpenDRIVE document: {error}; give an .xodr file") from error
     roads = root.findall("road")
     extent.require_length(roads)
+    require_layout(root)
     lanes = tuple(_bounded(lane for road in roads for lane in _lanes(road)))
     if not any(lane.is_driving for lane in lanes):
         raise MapUnreadable(
