@@ -9,7 +9,7 @@ import msgpack
 import pytest
 
 from tests.simulator.conftest import RawClient, ServerProcess, server_process
-from worker.simulator.protocol import HEADER, Stream
+from worker.simulator.protocol import EPISODE, HEADER, Stream
 
 DESCRIPTION = [1, "vehicle.tesla.model3", []]
 PLACE = [[16.0, -238.25, 0.0], [0.0, 0.0, 0.0]]
@@ -131,6 +131,34 @@ def test_a_new_observer_gets_the_present_state_at_once(
     assert kind == Stream.WORLD
     assert seconds >= 0.0
     stream.close()
+
+
+def test_a_new_episode_has_a_stream_of_its_own_and_the_old_one_tells_of_it() -> None:
+    with server_process() as server:
+        raw = RawClient(server.port)
+
+        def state_stream() -> int:
+            _, [token] = raw.value("get_episode_info")
+            return int(struct.unpack("<I", token[:4])[0])
+
+        first = state_stream()
+        watching = subscribe(server.port, first)
+        before = episode_of(read_message(watching))
+        raw.value("load_new_episode", "oval", True, 0)
+        second = state_stream()
+        assert second != first
+        fresh = subscribe(server.port, second)
+        assert episode_of(read_message(fresh)) == before + 1
+        while (told := episode_of(read_message(watching))) == before:
+            pass
+        assert told == before + 1
+        for connection in (watching, fresh):
+            connection.close()
+        raw.close()
+
+
+def episode_of(state: bytes) -> int:
+    return int(EPISODE.unpack_from(state, HEADER.size)[0])
 
 
 def camera_stream(raw: RawClient, width: int, height: int) -> int:

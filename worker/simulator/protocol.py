@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 VERSION = "0.9.16"
-WORLD_STREAM = 1
+FIRST_STREAM = 1
 
 MESSAGE_LENGTH = struct.Struct("<I")
 STREAM_ID = struct.Struct("<I")

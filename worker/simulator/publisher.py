@@ -11,7 +11,6 @@ from worker.simulator.protocol import (
     ACTOR,
     EPISODE,
     MAP_CHANGED,
-    WORLD_STREAM,
     Stream,
     header,
 )
@@ -37,7 +36,9 @@ class Publisher:
     def tick(self) -> None:
         """One frame. State goes first: a client may hold its GIL until it comes, and so block its sensors."""
         self._world.tick()
-        self._streams.publish(WORLD_STREAM, self.state())
+        state = self.state()
+        for stream in self._world.state_streams:
+            self._streams.publish(stream, state)
         self._world.map_changed = False
         for actor in tuple(self._world.actors.values()):
             if isinstance(actor, Sensor) and self._is_due(actor):
@@ -49,7 +50,7 @@ class Publisher:
         One who comes back to a camera gets its present image: that of a tick that came between the cut
         and the return went to nobody, and whoever waits for it would wait for ever.
         """
-        if subscriber.stream == WORLD_STREAM:
+        if subscriber.stream in self._world.state_streams:
             state = self.state()
             subscriber.send([frame([state]), state])
             return

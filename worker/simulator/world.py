@@ -13,7 +13,7 @@ from worker.simulator.maps import Catalog, Map
 from worker.simulator.opendrive import Signal
 from worker.simulator.physics import collide, move
 from worker.simulator.pose import Pose
-from worker.simulator.protocol import WORLD_STREAM
+from worker.simulator.protocol import FIRST_STREAM
 from worker.simulator.scenery import Scenery, build
 from worker.simulator.settings import EpisodeSettings
 from worker.simulator.weather import Weather
@@ -32,6 +32,9 @@ class World:
         frame, elapsed: number of the last tick and simulated seconds up to it.
         contacts: who hit whom in the last tick.
         map_changed: the next world state tells clients to read the map again.
+        state_streams: streams of the world's state, the newest last. Each episode opens one and all go
+            on: the client (0.9.16) subscribes to the new episode while its old subscription may still be
+            closing, and frees memory in use if both have the same number.
     """
 
     catalog: Catalog
@@ -45,12 +48,13 @@ class World:
     actors: dict[int, Actor] = field(default_factory=dict)
     contacts: list[Contact] = field(default_factory=list)
     map_changed: bool = True
+    state_streams: list[int] = field(default_factory=list)
     scenery: Scenery = field(init=False)
     lights: Lights = field(init=False)
     spectator: Actor = field(init=False)
     _fixed: StaticGrid = field(init=False)
     _next_id: int = 1
-    _next_stream: int = WORLD_STREAM + 1
+    _next_stream: int = FIRST_STREAM
 
     def __post_init__(self) -> None:
         self._begin()
@@ -63,6 +67,7 @@ class World:
     def _begin(self) -> None:
         self.episode += 1
         self.map_changed = True
+        self.state_streams.append(self._stream())
         self.actors, self.contacts = {}, []
         self.scenery = build(self.map.roads, self.seed)
         self.lights = Lights.build([(s, self._place_light(s)) for s in self.map.roads.signals])
@@ -78,6 +83,11 @@ class World:
         # Never reused, not even by the next episode: a client's late destroy must not hit a stranger.
         number = self._next_id
         self._next_id += 1
+        return number
+
+    def _stream(self) -> int:
+        number = self._next_stream
+        self._next_stream += 1
         return number
 
     def _add(self, actor: Kind) -> Kind:
@@ -137,8 +147,7 @@ class World:
 
     def _sensor(self, sensor: Sensor) -> Sensor:
         if sensor.kind is not None:
-            sensor.stream = self._next_stream
-            self._next_stream += 1
+            sensor.stream = self._stream()
         return sensor
 
     def _is_occupied(self, actor: Actor) -> bool:

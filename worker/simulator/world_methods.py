@@ -5,7 +5,7 @@ from worker.simulator.blueprints import definitions
 from worker.simulator.lights import Group
 from worker.simulator.maps import GENERATED
 from worker.simulator.methods import Context, value, void
-from worker.simulator.protocol import VERSION, WORLD_STREAM, LightState, Wire, numbers
+from worker.simulator.protocol import VERSION, LightState, Wire, numbers
 from worker.simulator.settings import EpisodeSettings
 from worker.simulator.weather import Weather
 
@@ -39,7 +39,7 @@ def copy_opendrive_to_file(context: Context, caller: int, text: str, parameters:
 
 @value
 def get_episode_info(context: Context, caller: int) -> Wire:
-    return [context.world.episode, [context.token(WORLD_STREAM)]]
+    return [context.world.episode, [context.token(context.world.state_streams[-1])]]
 
 
 @value
