@@ -149,7 +149,7 @@ def test_an_evaluation_is_read_line_by_line() -> None:
         "episodes           20",
         "success            95 % (95 % interval 76 to 99 %, Wilson)",
         "return             1,235, standard deviation 7.89",
-        "collisions per km  0 1/km",
+        "collisions per km  0",
         "route              99.5 %",
         "jerk               1.25 m/s^3",
     ]

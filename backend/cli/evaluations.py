@@ -37,4 +37,5 @@ def _title(title: str) -> str:
 
 
 def _measured(value: float, unit: str) -> str:
-    return f"{value:,.4g} {unit}".rstrip()
+    # "Collisions per km" says its unit itself.
+    return f"{value:,.4g} {'' if unit.startswith('1/') else unit}".rstrip()
