@@ -144,7 +144,8 @@ def test_a_new_episode_has_a_stream_of_its_own_and_the_old_one_tells_of_it() -> 
         first = state_stream()
         watching = subscribe(server.port, first)
         before = episode_of(read_message(watching))
-        raw.value("load_new_episode", "oval", True, 0)
+        error, _ = raw.call("load_new_episode", "oval", True, 0)
+        assert error is None
         second = state_stream()
         assert second != first
         fresh = subscribe(server.port, second)
