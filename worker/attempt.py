@@ -74,7 +74,7 @@ def read_assignment(database: Database, run_id: int, token: str) -> Assignment:
             config=config,
             address=_address(simulator) if simulator else None,
             checkpoint=Path(start.path) if start else None,
-            engine=warm_engine(session, run_id, config),
+            engine=warm_engine(session, run_id),
         )
 
 

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 from backend.checkpoints.files import CheckpointFiles, delete_checkpoint
 from backend.checkpoints.kinds import CheckpointKind
 from backend.database import Database
-from backend.gates.choice import take_up
 from backend.gates.engine import GateEngine, Judgement
 from backend.gates.engine import Request as Demand
 from backend.gates.passages import refresh, save_passages
 from backend.gates.presets import load_preset
 from backend.gates.service import save_judgement
-from backend.gates.stored import chosen_preset
+from backend.gates.stored import chosen_preset, take_up
 from backend.metrics.store import Point
 from backend.rules.rule import RuleAction
 from backend.runs import attempts

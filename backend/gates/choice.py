@@ -5,13 +5,11 @@ from sqlalchemy.orm import Session
 
 from backend.errors import InvalidConfig
 from backend.gates.admission import check_choice
-from backend.gates.engine import GateEngine
 from backend.gates.facts import facts_of
 from backend.gates.models import RuleChoice
 from backend.gates.presets import load_preset
-from backend.gates.replay import points_of
 from backend.gates.service import save_judgement, states_of
-from backend.gates.stored import preset_of, rule_series
+from backend.gates.stored import engine_of, preset_of, take_up
 from backend.rules.presets import RulePreset
 from backend.runs.config import DIVERGENCE
 from backend.runs.events import Level, add_event
@@ -38,7 +36,8 @@ def choose_rules(session: Session, run_id: int, name: str, person: str, now: flo
         raise InvalidConfig({"preset": f"run {run_id} is judged by {preset.label} already"})
     facts = facts_of(run)
     check_choice(session, preset.label, run.config.get("halt_on", ()), facts)
-    chosen = [rule for rule in run.config.get("rollback_on", ()) if rule not in DIVERGENCE]
+    back = run.config.get("rollback_on", ()) if run.is_native else ()
+    chosen = [rule for rule in back if rule not in DIVERGENCE]
     check_choice(session, preset.label, chosen, facts, "rollback_on")
     session.add(
         RuleChoice(
@@ -54,24 +53,10 @@ def choose_rules(session: Session, run_id: int, name: str, person: str, now: flo
 
 
 def _judge_again(session: Session, run: Run, preset: RulePreset, now: float) -> None:
-    engine = GateEngine(
-        facts_of(run), preset, run.config.get("halt_on", ()), run.config.get("rollback_on", ())
-    )
+    engine = engine_of(run, preset)
     take_up(session, run.id, engine, preset, before=states_of(session, run))
     judgement = engine.evaluate(run.step, final=True)
     save_judgement(session, run.id, run.segment_id, judgement, now)
-
-
-def take_up(
-    session: Session,
-    run_id: int,
-    engine: GateEngine,
-    preset: RulePreset,
-    before: dict[str, str] | None = None,
-) -> None:
-    """Let an engine that has observed everything the run stored judge by `preset` from now on."""
-    series = rule_series(session, run_id, preset)
-    engine.adopt(preset, points_of(series, preset.watched), before)
 
 
 def choices(session: Session, run_id: int) -> list[RuleChoice]:

@@ -71,6 +71,7 @@ class GateEngine:
         self._timeline = Timeline(preset.watched)
         self._rules: dict[str, Rule] = {rule.name: rule for rule in self.judge.rules}
         self._turned: list[Flip] = []
+        self._due: list[Request] = []
 
     @classmethod
     def for_config(cls, config: RunConfig, preset: RulePreset | None = None) -> Self:
@@ -90,8 +91,10 @@ class GateEngine:
         """Judge by other rules from now on, as if they had seen `points`, all that was observed so far.
 
         What they say otherwise than the rules before flips with the next `evaluate`, and asks for what
-        it asks for. `before`: states by rule and of the verdict, where this engine did not judge itself.
+        it asks for; so does a rule that goes on alerting, where it is to do something else now.
+        `before`: states by rule and of the verdict, where this engine did not judge itself.
         """
+        standing = {} if before is not None else {n: self._asked(r) for n, r in self._rules.items()}
         before = self._states(self.judge) if before is None else before
         judge, timeline = Judge(preset, self.judge.facts), Timeline(preset.watched)
         timeline.add(points)
@@ -100,6 +103,16 @@ class GateEngine:
         self.judge, self._timeline = judge, timeline
         self._rules = {rule.name: rule for rule in judge.rules}
         self._turned = list(self._differences(before))
+        turned = {flip.rule for flip in self._turned}
+        self._due = [
+            Request(action, name, self._told(rule))
+            for name, rule in self._rules.items()
+            if name in standing and name not in turned
+            if (action := self._asked(rule)) and action is not standing[name]
+        ]
+
+    def _told(self, rule: Rule) -> str:
+        return f"Judged by {self.judge.preset.label} from now on. {rule.explain()}"
 
     @staticmethod
     def _states(judge: Judge) -> dict[str, str]:
@@ -116,7 +129,7 @@ class GateEngine:
             if name == VERDICT:
                 told = f"Judged by {label} from now on. {judge.sentence(judge.step)}"
             elif rule is not None:
-                told = f"Judged by {label} from now on. {rule.explain()}"
+                told = self._told(rule)
             value, threshold = (rule.value, rule.threshold) if rule else (None, None)
             yield Flip(name, was, now, judge.step, value, threshold, told)
 
@@ -139,6 +152,7 @@ class GateEngine:
         an evaluation is running) feed the stall rule.
         """
         flips, self._turned = self._turned, []
+        due, self._due = self._due, []
         flips.extend(self._advance(None if final else step))
         if now is not None:
             flips.extend(self._watch_clock(step, now, busy))
@@ -153,7 +167,7 @@ class GateEngine:
             sentence=self.judge.sentence(reached),
             rules=tuple(self._with_action(result) for result in self.judge.results()),
             flips=tuple(flips),
-            requests=(*self._requests(flips), *self._stops(passed)),
+            requests=(*due, *self._requests(flips), *self._stops(passed)),
             preset=self.judge.preset.name,
             preset_version=self.judge.preset.version,
             passages=tuple(passed),
@@ -178,12 +192,19 @@ class GateEngine:
     def _requests(self, flips: Iterable[Flip]) -> Iterator[Request]:
         for flip in flips:
             rule = self._rules.get(flip.rule)
-            if rule is None or not RuleState(flip.after).alerts:
+            if rule is None:
                 continue
-            if flip.after in (rule.worst, RuleState.CRITICAL) and rule.name in self._override:
-                yield Request(self._override[rule.name], rule.name, flip.reason)
-            elif flip.after in (rule.acts_on, RuleState.CRITICAL):
-                yield Request(rule.action, rule.name, flip.reason)
+            if action := self._asked(rule, RuleState(flip.after)):
+                yield Request(action, rule.name, flip.reason)
+
+    def _asked(self, rule: Rule, state: RuleState | None = None) -> RuleAction | None:
+        """What a rule asks for when it turns to `state`, by default the one it is in."""
+        state = state or rule.state
+        if not state.alerts:
+            return None
+        if state in (rule.worst, RuleState.CRITICAL) and rule.name in self._override:
+            return self._override[rule.name]
+        return rule.action if state in (rule.acts_on, RuleState.CRITICAL) else None
 
     def _stops(self, passed: Iterable[StepPassage]) -> Iterator[Request]:
         for passage in passed:

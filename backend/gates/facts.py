@@ -8,8 +8,8 @@ from backend.runs.models import Run
 from backend.runs.states import RunState
 
 
-def facts_of_config(config: RunConfig) -> RunFacts:
-    """Facts of a run that Pitwall trains."""
+def facts_of_config(config: RunConfig, rate_factor: float = 1.0) -> RunFacts:
+    """Facts of a run that Pitwall trains; `rate_factor`: what rollbacks left of its learning rates."""
     return RunFacts(
         learning_starts=config.learning_starts,
         total_steps=config.total_steps,
@@ -20,16 +20,25 @@ def facts_of_config(config: RunConfig) -> RunFacts:
         updates_per_step=config.updates_per_step,
         actor_learning_rate=config.actor_learning_rate,
         critic_learning_rate=config.critic_learning_rate,
+        rate_factors=_factors(config.rollback_learning_rate_factor, rate_factor),
         actor_max_grad_norm=config.actor_max_grad_norm or None,
         critic_max_grad_norm=config.critic_max_grad_norm or None,
         max_episode_ticks=config.max_episode_ticks if config.is_carla else None,
     )
 
 
+def _factors(each: float, left: float) -> tuple[float, ...]:
+    """What every rollback left of the learning rates, down to `left`."""
+    factors = [1.0]
+    while each < 1 and factors[-1] > left * (1 + 1e-9):
+        factors.append(factors[-1] * each)
+    return tuple(factors)
+
+
 def facts_of(run: Run) -> RunFacts:
     """Facts of any stored run; of an imported log or a user's own trainer only what it told."""
     try:
-        return facts_of_config(RunConfig.model_validate(run.config))
+        return facts_of_config(RunConfig.model_validate(run.config), run.learning_rate_factor)
     except ValidationError:
         return _told(run)
 

@@ -5,14 +5,11 @@ from threading import Lock
 
 from sqlalchemy.orm import Session
 
-from backend.gates.choice import take_up
 from backend.gates.engine import GateEngine, Judgement
-from backend.gates.facts import facts_of
-from backend.gates.passages import refresh, save_passages, watch
+from backend.gates.passages import refresh, save_passages
 from backend.gates.presets import load_preset
-from backend.gates.replay import points_of
 from backend.gates.service import save_judgement
-from backend.gates.stored import chosen_preset, preset_of, rule_series
+from backend.gates.stored import chosen_preset, take_up, warm_engine
 from backend.metrics.store import Point, append, stored_flush
 from backend.rules.rule import RuleAction
 from backend.runs.models import Run
@@ -66,7 +63,7 @@ class LiveJudges:
         with self._lock:
             seen, engine = self._engines.pop(run.id, (-1, None))
         if engine is None or seen != flush:
-            return _warm(session, run)
+            return warm_engine(session, run.id)
         chosen = chosen_preset(session, run.id)
         if chosen not in (None, engine.judge.preset.label):
             take_up(session, run.id, engine, load_preset(session, chosen))
@@ -77,14 +74,6 @@ class LiveJudges:
             self._engines[run_id] = (flush, engine)
             if len(self._engines) > MOST_ENGINES:
                 del self._engines[next(iter(self._engines))]
-
-
-def _warm(session: Session, run: Run) -> GateEngine:
-    preset = load_preset(session, preset_of(session, run))
-    gates = watch(session, run, run.step)
-    engine = GateEngine(facts_of(run), preset, run.config.get("halt_on", ()), gates=gates)
-    engine.warm_up(points_of(rule_series(session, run.id, preset), preset.watched))
-    return engine
 
 
 def _record(

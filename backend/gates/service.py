@@ -15,7 +15,7 @@ from backend.rules import rule as rules
 from backend.rules.rule import RuleResult, RuleState
 from backend.rules.verdict import VERDICT, Verdict
 from backend.runs.events import Level, add_event
-from backend.runs.models import Run
+from backend.runs.models import Run, Segment
 
 LEVELS: dict[str, Level] = {
     RuleState.WARNING: Level.WARNING,
@@ -46,7 +46,7 @@ def save_judgement(
     """Write the statuses and the verdict, and append what flipped, also across a resume or rollback."""
     run = session.get_one(Run, run_id)
     stored = {status.rule: status for status in _statuses(session, run_id)}
-    flips = [*_bridges(run, stored, judgement), *judgement.flips]
+    flips = [*_bridges(session, run, segment_id, stored, judgement), *judgement.flips]
     for position, result in enumerate(judgement.rules):
         status = stored.pop(result.name, None)
         if status is None:
@@ -88,18 +88,28 @@ def _update(status: RuleStatus, result: RuleResult, position: int) -> None:
     status.evidence = storable(dict(result.evidence))
 
 
-def _bridges(run: Run, stored: dict[str, RuleStatus], judgement: Judgement) -> Iterable[rules.Flip]:
+def _bridges(
+    session: Session,
+    run: Run,
+    segment_id: int | None,
+    stored: dict[str, RuleStatus],
+    judgement: Judgement,
+) -> Iterable[rules.Flip]:
     """Flips from what was stored to what this engine began with, where going back changed it."""
     first = {flip.rule: flip.before for flip in reversed(judgement.flips)}
     known = {name: status.state for name, status in stored.items()}
     begun = {result.name: first.get(result.name, result.state) for result in judgement.rules}
     if stored:
         known[VERDICT], begun[VERDICT] = run.verdict, first.get(VERDICT, judgement.verdict)
-    for name, before in known.items():
-        after = begun.get(name)
-        if after is not None and after != before:
-            reason = f"The run went back: judged again at step {judgement.step:,}."
-            yield rules.Flip(name, before, after, judgement.step, None, None, reason)
+    turned = [(name, was, begun[name]) for name, was in known.items() if name in begun]
+    turned = [(name, before, after) for name, before, after in turned if before != after]
+    if not turned:
+        return
+    segment = session.get(Segment, segment_id) if segment_id is not None else None
+    step = segment.start_step if segment and segment.number > 1 else judgement.step
+    reason = f"The run went back: judged again from step {step:,}."
+    for name, before, after in turned:
+        yield rules.Flip(name, before, after, step, None, None, reason)
 
 
 def _append(

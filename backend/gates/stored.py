@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.errors import NotFound
 from backend.gates.engine import GateEngine
 from backend.gates.facts import facts_of
 from backend.gates.models import RuleChoice
@@ -17,7 +18,6 @@ from backend.rules.gate import Passage, Standing
 from backend.rules.moment import UNREAD
 from backend.rules.presets import RulePreset
 from backend.rules.verdict import Judge
-from backend.runs.config import RunConfig
 from backend.runs.models import Run
 from backend.runs.service import get_run
 
@@ -34,18 +34,49 @@ def rule_series(session: Session, run_id: int, preset: RulePreset) -> dict[str, 
     return {metric: read_points(session, run_id, metric) for metric in metrics}
 
 
-def warm_engine(session: Session, run_id: int, config: RunConfig) -> GateEngine:
+def engine_of(run: Run, preset: RulePreset) -> GateEngine:
+    """An engine of the run that has seen nothing yet. A user's own trainer can stop, not go back."""
+    back = run.config.get("rollback_on", ()) if run.is_native else ()
+    return GateEngine(facts_of(run), preset, run.config.get("halt_on", ()), back)
+
+
+def warm_engine(session: Session, run_id: int) -> GateEngine:
     """The engine for a new attempt, having seen what the run's lineage stored before it.
+
+    Rules that people chose since the run was last judged are taken up as they are under way.
 
     Raises:
         NotFound: the run or the preset it is judged by does not exist.
     """
     run = get_run(session, run_id)
-    preset = load_preset(session, preset_of(session, run))
-    engine = GateEngine.for_config(config, preset)
+    chosen = load_preset(session, preset_of(session, run))
+    before = _judged_by(session, run) or chosen
+    engine = engine_of(run, before)
     engine.gates = watch(session, run, run.step)
-    engine.warm_up(points_of(rule_series(session, run_id, preset), preset.watched))
+    engine.warm_up(points_of(rule_series(session, run_id, before), before.watched))
+    if before.label != chosen.label:
+        take_up(session, run_id, engine, chosen)
     return engine
+
+
+def _judged_by(session: Session, run: Run) -> RulePreset | None:
+    """The rules that gave the run's verdict, while they can be built."""
+    try:
+        return load_preset(session, run.judged_by) if run.judged_by else None
+    except NotFound:  # a built-in preset of an older Pitwall
+        return None
+
+
+def take_up(
+    session: Session,
+    run_id: int,
+    engine: GateEngine,
+    preset: RulePreset,
+    before: dict[str, str] | None = None,
+) -> None:
+    """Let an engine that has observed everything the run stored judge by `preset` from now on."""
+    series = rule_series(session, run_id, preset)
+    engine.adopt(preset, points_of(series, preset.watched), before)
 
 
 def preset_of(session: Session, run: Run) -> str:

@@ -21,6 +21,9 @@ class ConfiguredObserved(Rule):
             "learner/actor_learning_rate": self.facts.actor_learning_rate,
             "learner/critic_learning_rate": self.facts.critic_learning_rate,
         }
+        # A rollback that lowers learning rates is what was configured, and so are the samples before it.
+        rates = self.facts.rate_factors
+        self._factors = {name: rates if name.endswith("_rate") else (1.0,) for name in configured}
         self._configured = {name: value for name, value in configured.items() if value is not None}
         self._streaks = {name: Streak(samples) for name in self._configured}
         self._raw = RuleState.NO_DATA
@@ -43,7 +46,8 @@ class ConfiguredObserved(Rule):
         return self._raw
 
     def _deviation(self, name: str, observed: float) -> float:
-        return abs(observed - self._configured[name]) / self._configured[name]
+        wanted = [self._configured[name] * factor for factor in self._factors[name]]
+        return min(abs(observed - value) / value for value in wanted)
 
     def reason(self) -> str:
         return (

@@ -41,6 +41,7 @@ class RunFacts:
 
     `native` runs were trained by Pitwall: their learner samples are taken before the clip and their
     policy is measured on replayed states. `reward_scale` is the learner's factor on logged rewards.
+    `rate_factors` are what rollbacks left of the learning rates, one after the other; 1 without any.
     Of a run that is not `planned` nobody said how long it should be: `total_steps` is where its log ends,
     0 while it is written.
     """
@@ -55,6 +56,7 @@ class RunFacts:
     updates_per_step: float | None = None
     actor_learning_rate: float | None = None
     critic_learning_rate: float | None = None
+    rate_factors: tuple[float, ...] = (1.0,)
     actor_max_grad_norm: float | None = None
     critic_max_grad_norm: float | None = None
     max_episode_ticks: int | None = None

@@ -100,9 +100,7 @@ def test_a_later_version_counts_once_it_is_chosen_and_the_next_attempt_begins_wi
         choose_rules(session, run_id, "strict", "Bo", NOW)
     with database.read() as session:
         assert [choice.preset for choice in choices(session, run_id)] == ["strict@2", "strict@1"]
-        assert warm_engine(session, run_id, config()).judge.preset == load_preset(
-            session, "strict@2"
-        )
+        assert warm_engine(session, run_id).judge.preset == load_preset(session, "strict@2")
         gone = next(f for f in service.flips(session, run_id) if f.rule == "q-high")
         assert (gone.after, gone.reason) == ("no-data", "It is none of the rules of strict@2.")
 
@@ -123,3 +121,39 @@ def test_rules_that_cannot_be_given_are_refused(database: Database) -> None:
     with database.read() as session:
         assert choices(session, run_id) == []
         assert load_preset(session, f"founding@{PRESETS['founding'].version}").name == "founding"
+
+
+def test_a_rule_that_is_critical_already_does_once_what_people_now_have_it_do(
+    database: Database,
+) -> None:
+    noted = {**Q_HIGH, "action": "note"}
+    with database.write() as session:
+        first = save_preset(session, {**STRICT, "custom": [noted]}, "Ada", NOW)
+        second = save_preset(session, {**STRICT, "custom": [Q_HIGH]}, "Ada", NOW)
+    engine = GateEngine(FACTS, first)
+    engine.observe(POINTS)
+    assert RuleAction.HALT not in engine.evaluate(1_751).actions
+    engine.adopt(second, POINTS)
+    turned = engine.evaluate(1_751)
+    assert [(r.rule, r.action) for r in turned.requests] == [("q-high", RuleAction.HALT)]
+    assert turned.flips == ()
+    engine.adopt(second, POINTS)
+    assert engine.evaluate(1_751).requests == ()
+
+
+def test_an_attempt_takes_up_rules_chosen_after_the_last_flush_and_the_next_asks_nothing_again(
+    database: Database,
+) -> None:
+    noted = {**Q_HIGH, "action": "note"}
+    with database.write() as session:
+        save_preset(session, {**STRICT, "custom": [noted]}, "Ada", NOW)
+        save_preset(session, {**STRICT, "custom": [Q_HIGH]}, "Ada", NOW)
+        run = stored_run(session, POINTS)
+        run.step, run.state, run.config = 1_750, "running", {**run.config, "rules": "strict@1"}
+        judgement = warm_engine(session, run.id).evaluate(1_750, final=True)
+        service.save_judgement(session, run.id, run.segment_id, judgement, NOW)
+        choose_rules(session, run.id, "strict@2", "Ada", NOW)
+        taken_up = warm_engine(session, run.id).evaluate(1_750, final=True)
+        assert [(r.rule, r.action) for r in taken_up.requests] == [("q-high", RuleAction.HALT)]
+        service.save_judgement(session, run.id, run.segment_id, taken_up, NOW)
+        assert warm_engine(session, run.id).evaluate(1_750, final=True).requests == ()

@@ -115,7 +115,7 @@ def test_an_attempt_starts_warm_from_the_stored_lineage(database: Database) -> N
         session.add(branch)
         session.flush()
         run.segment_id = branch.id
-        judgement = warm_engine(session, run.id, config()).evaluate(1_600)
+        judgement = warm_engine(session, run.id).evaluate(1_600)
     assert judgement.verdict == "conditional-go"
     assert judgement.flips == ()
     assert judgement.requests == ()

@@ -47,3 +47,11 @@ def test_a_disk_below_its_reserve_warns_and_names_itself() -> None:
     assert found.state is RuleState.WARNING
     assert "disk" in found.reason
     assert found.action == "halt"
+
+
+def test_learning_rates_that_rollbacks_lowered_are_as_configured_and_others_are_not() -> None:
+    slowed = replace(FACTS, rate_factors=(1.0, 0.3))
+    lowered = {"learner__actor_learning_rate": 9e-5, "learner__critic_learning_rate": 9e-5}
+    script = Script().samples(healthy_samples(5) + healthy_samples(5, **lowered))
+    assert result(judged(script, slowed)[0], "configured_observed").first_warning is None
+    assert result(judged(script)[0], "configured_observed").first_warning == 1_800
