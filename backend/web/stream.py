@@ -38,6 +38,8 @@ LIFETIME = 600.0
 # Part of the time that may go into reading what is dear to read while it changes; in between a beat says
 # that the database answers.
 DEAR_SHARE = 0.1
+# As long the others wait for a page's reading; a longer one goes on beside theirs.
+PATIENCE = 0.2
 BACKLOG = 120
 QUEUE = 64
 
@@ -49,6 +51,11 @@ class Topic:
     scene: str
     run_id: int | None = None
     query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What its scene is read by."""
+        return {**dict(self.query), **({"run": str(self.run_id)} if self.run_id else {})}
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,9 @@ class Channel:
     backlog: deque[Item] = field(default_factory=lambda: deque(maxlen=BACKLOG))
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     cursor: Cursor | None = None
+    # Whether what is shown is what the last reading found: not before the first, nor after one that failed.
     looked: bool = False
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     glanced: "Glance | None" = None
 
     def id_of(self, item: Item) -> str:
@@ -114,6 +123,7 @@ class Tail:
         self._ended = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
+        self._looks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -127,9 +137,10 @@ class Tail:
         traceback: TracebackType | None,
     ) -> None:
         self._end()
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        tasks = [self._task, *self._looks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def wake(self) -> None:
         """Something was just written: look now. Callable from any thread."""
@@ -156,7 +167,11 @@ class Tail:
         queue: asyncio.Queue[Item | None] = asyncio.Queue(QUEUE)
         try:
             if not channel.looked:
-                await self._look(channel)
+                async with channel.reading:
+                    if not channel.looked:
+                        await self._look(channel)
+            if not channel.looked:
+                return  # the page asks again, and says meanwhile that it is not live
             channel.listeners.add(queue)
             for item in self._greeting(channel, last_id):
                 yield _sent(channel, item)
@@ -186,14 +201,29 @@ class Tail:
                 await asyncio.wait_for(self._woken.wait(), INTERVAL)
             self._woken.clear()
             for channel in list(self._channels.values()):
+                look = asyncio.create_task(self._visit(channel))
+                self._looks.add(look)
+                look.add_done_callback(self._looks.discard)
+                await asyncio.wait([look], timeout=PATIENCE)
+
+    async def _visit(self, channel: Channel) -> None:
+        """Look; or, while what is dear is still being read, find out only whether the database answers."""
+        if not channel.reading.locked():
+            async with channel.reading:
                 await self._look(channel)
+        elif channel.scene.glance and channel.looked:
+            with contextlib.suppress(SQLAlchemyError, PitwallError):
+                await run_in_threadpool(self._glance, channel.topic, channel.scene)
+                channel.publish(channel.item("beat", {}))
 
     async def _look(self, channel: Channel) -> None:
         try:
             look = await run_in_threadpool(self._read, channel)
-        except (SQLAlchemyError, PitwallError) as error:
-            # No beat goes out: within three seconds every page says that it is not live.
-            log.warning("nothing to stream: %s", error)
+        except Exception as error:
+            # No beat goes out: within three seconds the page says that it is not live.
+            expected = isinstance(error, SQLAlchemyError | PitwallError)
+            log.warning("nothing to stream: %s", error, exc_info=not expected)
+            channel.looked = False
             return
         changed = {k: html for k, html in look.fragments.items() if channel.shown.get(k) != html}
         moved = channel.cursor is not None and look.moved_from(channel.cursor)
@@ -208,9 +238,13 @@ class Tail:
         elif not look.tails:
             channel.publish(channel.item("beat", {}))
 
+    def _glance(self, topic: Topic, scene: Scene) -> None:
+        with self._database.read() as session:
+            if scene.glance:
+                scene.glance(session, topic.asked)
+
     def _read(self, channel: Channel) -> "Look":
-        topic = channel.topic
-        query = {**dict(topic.query), **({"run": str(topic.run_id)} if topic.run_id else {})}
+        topic, query = channel.topic, channel.topic.asked
         with self._database.read() as session:
             began = time.monotonic()
             seen = channel.scene.glance(session, query) if channel.scene.glance else None

@@ -3,17 +3,23 @@
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import psutil
 import pytest
+from fastapi.sse import ServerSentEvent
+from sqlalchemy.orm import Session
 
 from backend.database import Database
 from backend.runs.attempts import requeue
 from backend.runs.service import request_halt
 from backend.runs.service import request_rollback as roll_back
+from backend.web.scenes import FLEET_SCENES, Query, Scene
 from backend.web.stream import Tail, Topic
 from tests.web.scripted import ScriptedTrainer, claimed_run
 from tests.web.server import ServerProcess, stream, until
@@ -109,9 +115,69 @@ def test_one_who_leaves_while_another_arrives_does_not_end_the_others_stream(
                 await asyncio.wait_for(anext(stream), 20)
                 await stream.aclose()
 
-    # Not in this thread: Playwright's event loop may run in it, left there by a browser's test.
+    in_another_thread(stays())
+
+
+def in_another_thread(streams: Coroutine[Any, Any, None]) -> None:
+    """Not in this one: Playwright's event loop may run in it, left there by a browser's test."""
     with ThreadPoolExecutor(1) as another:
-        another.submit(asyncio.run, stays()).result()
+        another.submit(asyncio.run, streams).result()
+
+
+async def heard(stream: AsyncGenerator[ServerSentEvent]) -> str | None:
+    return (await asyncio.wait_for(anext(stream), 20)).event
+
+
+@on_sqlite
+def test_a_page_that_is_long_in_reading_stays_live_and_holds_up_no_other(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings, changes = count(1), count()
+    begun, let_go = Event(), Event()
+
+    def read(_session: Session, _query: Query, _now: float) -> dict[str, Any]:
+        if next(readings) > 1:
+            begun.set()
+            let_go.wait(60)
+        return {}
+
+    dear = Scene("dear", "workers.html", read, glance=lambda _session, _query: next(changes))
+    monkeypatch.setitem(FLEET_SCENES, "dear", dear)
+
+    async def both_beat() -> None:
+        async with Tail(database, tmp_path) as tail:
+            long, short = (tail.listen(Topic(name), None) for name in ("dear", "workers"))
+            assert [await heard(long), await heard(short)] == ["fragments", "fragments"]
+            try:
+                assert await asyncio.to_thread(begun.wait, 20)
+                for _ in range(2):
+                    tail.wake()
+                    assert [await heard(long), await heard(short)] == ["beat", "beat"]
+            finally:
+                let_go.set()
+
+    in_another_thread(both_beat())
+
+
+@on_sqlite
+def test_a_page_that_cannot_be_read_ends_its_own_stream_and_no_other(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_session: Session, _query: Query, _now: float) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(FLEET_SCENES, "broken", Scene("broken", "workers.html", read))
+
+    async def the_other_beats() -> None:
+        async with Tail(database, tmp_path) as tail:
+            whole = tail.listen(Topic("workers"), None)
+            assert await heard(whole) == "fragments"
+            with pytest.raises(StopAsyncIteration):
+                await heard(tail.listen(Topic("broken"), None))
+            tail.wake()
+            assert await heard(whole) == "beat"
+
+    in_another_thread(the_other_beats())
 
 
 @on_sqlite
