@@ -7,10 +7,13 @@ const mark = document.getElementById("liveness");
 // A beat comes every second; three seconds without one, and what stands here is not now any more.
 const LOST_AFTER = 2700;
 const LOOK_EVERY = 250;
+const RETRY_AFTER = 1000;
 let source = null;
 let lastId = null;
 let lastHeard = Date.now();
-let openedAt = Date.now();
+// When the page began to wait for a beat, and when it asked last.
+let waitingSince = Date.now();
+let askedAt = Date.now();
 
 const clock = (moment) => new Date(moment).toLocaleTimeString([], { hour12: false });
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
@@ -45,7 +48,7 @@ const handlers = {
 };
 
 function open() {
-  openedAt = Date.now();
+  askedAt = Date.now();
   // A new EventSource cannot send Last-Event-ID itself; the server reads it here as well.
   const address = new URL(url, location);
   if (lastId) address.searchParams.set("last", lastId);
@@ -53,7 +56,6 @@ function open() {
   for (const [name, handle] of Object.entries(handlers)) {
     source.addEventListener(name, (event) => { heard(event); handle(JSON.parse(event.data)); });
   }
-  source.addEventListener("open", () => tell("stream-open"));
 }
 
 function close() {
@@ -61,19 +63,26 @@ function close() {
   source = null;
 }
 
+// What was shown when the page was left is old until the stream has spoken again.
+function resume() {
+  waitingSince = Date.now();
+  show("connecting", "connecting");
+  open();
+}
+
 document.addEventListener("visibilitychange", () => {
   close();
-  // What was shown when the tab was left is old until the stream has spoken again.
-  if (!document.hidden) { show("connecting", "connecting"); open(); }
+  if (!document.hidden) resume();
 });
 addEventListener("pagehide", close);
-addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+// Back to a page that the browser kept as it was.
+addEventListener("pageshow", ({ persisted }) => { if (persisted && !document.hidden) { close(); resume(); } });
 
 setInterval(() => {
-  if (document.hidden || Date.now() - Math.max(lastHeard, openedAt) < LOST_AFTER) return;
+  if (document.hidden || Date.now() - Math.max(lastHeard, waitingSince) < LOST_AFTER) return;
   show("lost", `not live since ${clock(lastHeard)}`);
   // After an error answer EventSource gives up for good; begin again.
-  if (source?.readyState === EventSource.CLOSED) { const since = openedAt; open(); openedAt = since; }
+  if (source?.readyState === EventSource.CLOSED && Date.now() - askedAt >= RETRY_AFTER) open();
 }, LOOK_EVERY);
 
 if (!document.hidden) open();
