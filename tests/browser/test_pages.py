@@ -38,6 +38,7 @@ PAGES = (
     "/runs/1/report",
     "/runs/2/gates/over_estimation",
     "/runs/2/gates/over_estimation/word",
+    "/runs/2/gates/stall",
     "/runs/2/gates/thresholds",
     "/runs/2/delete",
     "/compare",
@@ -110,11 +111,17 @@ def test_axe_finds_nothing_serious_and_no_page_is_too_wide(
 
 
 def fits_from_a_telephone_to_a_wide_screen(page: Page, path: str) -> None:
-    """Nothing scrolls sideways; the page is left as wide as it was."""
+    """Nothing scrolls sideways, nor does a table but a report's; the page is left as wide as it was."""
     for width in (1920, 320, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0, f"{path} is {overflow} px wider than {width}"
+        if width == 320:
+            cut = page.evaluate(
+                """[...document.querySelectorAll('.table-card, .table-card td')].filter((box) =>
+                !box.closest('.report') && box.scrollWidth > box.clientWidth).map((box) => box.outerHTML.slice(0, 80))"""
+            )
+            assert cut == [], f"{path} at {width} px cuts {cut}"
 
 
 def test_dark_and_light_follow_the_system_and_the_switch_is_remembered(page: Page) -> None:
@@ -186,6 +193,41 @@ def test_a_wrong_form_keeps_its_values_and_is_checked_while_typed(page: Page) ->
     assert page.get_by_label("Total steps").input_value() == "10"
 
 
+def test_a_form_that_cannot_be_checked_says_so_and_keeps_what_was_typed(page: Page) -> None:
+    page.goto("/runs/new?from=quickstart")
+    page.context.set_offline(True)
+    page.locator("#seed").fill("12")
+    expect(page.locator("#summary")).to_contain_text("the dashboard does not answer")
+    page.context.set_offline(False)
+    page.get_by_label("Total steps").fill("40000")
+    expect(page.locator("#summary")).to_contain_text("30000 → 40000")
+    expect(page.locator("#summary")).to_contain_text("0 → 12")
+
+
+def test_a_toast_goes_away_where_motion_is_reduced(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/runs/1")
+    page.keyboard.press("c")
+    # A toast leaves when its animation has ended.
+    expect(page.locator(".toast")).to_have_css("animation-name", "toast")
+
+
+def test_a_telephone_shows_which_page_of_the_run_this_is(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.goto("/runs/1/report")
+    expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+
+
+def test_a_filter_outlasts_what_the_stream_brings(
+    page: Page, trainers: list[ScriptedTrainer]
+) -> None:
+    page.goto("/runs/1?filter=gradient")
+    beat(trainers[0])
+    expect(page.locator("#run-progress")).to_contain_text(f"{trainers[0].step:,}")
+    expect(page.locator("#chart-critic-gradient")).to_be_visible()
+    expect(page.locator("#group-reward")).to_be_hidden()
+
+
 def test_a_lost_stream_is_marked_within_three_seconds_and_goes_on_by_itself(
     page: Page, trainers: list[ScriptedTrainer]
 ) -> None:
@@ -196,6 +238,10 @@ def test_a_lost_stream_is_marked_within_three_seconds_and_goes_on_by_itself(
     expect(page.locator("#liveness")).to_contain_text("not live since")
     page.context.set_offline(False)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#liveness")).to_have_text("live")
+    back = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));"
+    told = page.evaluate(f"{back} document.getElementById('liveness').textContent")
+    assert told == "connecting", "a page that the browser kept shows old data as live"
     expect(page.locator("#liveness")).to_have_text("live")
     beat(trainers[0])
     step = f"{trainers[0].step:,}"

@@ -39,17 +39,24 @@ for (const choice of x) choice.addEventListener("change", () => view.set({ x: x.
 form.querySelector("[data-reset-zoom]").addEventListener("click", () => view.set({ zoom: null }));
 
 // Which groups are open is a habit of the person, not of the page. Groups may come later, with their first points.
-const key = "open-chart-groups";
-const saved = JSON.parse(localStorage.getItem(key) ?? "null");
-for (const group of document.querySelectorAll(".chart-group")) {
-  if (saved) group.open = saved.includes(group.dataset.group);
+const key = "chart-groups-open";
+const habits = () => JSON.parse(localStorage.getItem(key) ?? "{}");
+const known = new WeakSet();
+function openAsBefore() {
+  const saved = habits();
+  for (const group of document.querySelectorAll(".chart-group")) {
+    if (!known.has(group) && group.dataset.group in saved) group.open = saved[group.dataset.group];
+    known.add(group);
+  }
 }
-document.addEventListener("toggle", (event) => {
-  if (!event.target.matches?.(".chart-group") || filter.value.trim()) return;
-  const open = [...document.querySelectorAll(".chart-group[open]")].map(({ dataset }) => dataset.group);
-  localStorage.setItem(key, JSON.stringify(open));
+document.addEventListener("toggle", ({ target }) => {
+  if (!target.matches?.(".chart-group") || filter.value.trim()) return;
+  localStorage.setItem(key, JSON.stringify({ ...habits(), [target.dataset.group]: target.open }));
 }, true);
+openAsBefore();
 applyFilter();
+// Fresh HTML knows of neither.
+document.addEventListener("fragments", () => { openAsBefore(); applyFilter(); });
 
 // The chart in hand is part of the address: a link leads to it.
 const named = view.chart && document.getElementById(`chart-${view.chart}`);

@@ -1,9 +1,7 @@
-// The new-run form, checked by the server while it is filled in: one truth about what is valid.
-import { put } from "./dom.js";
+// The new-run form, checked while it is filled in.
+import { checkWhileTyped } from "./form-check.js";
 
 const form = document.querySelector("form[data-check]");
-let pending = null;
-let timer = 0;
 
 function mark(fields) {
   for (const field of form.querySelectorAll("[data-field]")) {
@@ -18,22 +16,7 @@ function mark(fields) {
   }
 }
 
-async function check() {
-  pending?.abort();
-  pending = new AbortController();
-  try {
-    const body = new URLSearchParams(new FormData(form));
-    const response = await fetch(form.dataset.check, { method: "POST", body, signal: pending.signal });
-    if (!response.ok) return;
-    const { fields, fragments } = await response.json();
-    mark(fields);
-    for (const [id, html] of Object.entries(fragments)) put(id, html);
-  } catch (error) {
-    if (error.name !== "AbortError") throw error;
-  }
-}
-
-form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(check, 250); });
+checkWhileTyped(form, { address: form.dataset.check, delay: 250, place: "summary", answered: ({ fields }) => mark(fields) });
 form.addEventListener("submit", () => { form.querySelector("[data-start]").disabled = true; });
 addEventListener("pageshow", () => { form.querySelector("[data-start]").disabled = false; });
 

@@ -16,7 +16,7 @@ function confirmed({ ask: title, askDetail, askButton }) {
   const heading = Object.assign(document.createElement("h2"), { id: "ask-title", textContent: title });
   const detail = Object.assign(document.createElement("p"), { textContent: askDetail });
   const form = Object.assign(document.createElement("form"), { method: "dialog", className: "dialog-actions" });
-  const no = Object.assign(document.createElement("button"), { textContent: "Keep going", value: "" });
+  const no = Object.assign(document.createElement("button"), { textContent: "Not now", value: "" });
   const yes = Object.assign(document.createElement("button"), { textContent: askButton, value: "yes", className: "button-danger", autofocus: true });
   form.append(no, yes);
   ask.append(heading, detail, form);
@@ -86,6 +86,10 @@ document.addEventListener("keydown", (event) => {
   if (target.matches("input")) target.focus();
   else target.click();
 });
+
+// On a narrow screen the tabs scroll: the one this page is must be seen.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft + (tab.offsetWidth - tab.parentElement.offsetWidth) / 2;
 
 age();
 setInterval(age, 1000);
