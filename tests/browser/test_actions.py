@@ -68,6 +68,7 @@ def test_a_fork_names_what_is_wrong_keeps_what_was_typed_and_starts(page: Page) 
     page.get_by_label("Total steps").fill("1200")
     page.get_by_role("button", name="Start the fork").click()
     expect(page.locator("#problems")).to_contain_text("is not above the checkpoint")
+    expect(page.locator("#problems")).to_be_focused()
     assert page.get_by_label("Name").input_value() == "gentler"
     page.get_by_label("Total steps").fill("9000")
     page.get_by_role("button", name="Start the fork").click()

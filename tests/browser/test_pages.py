@@ -168,6 +168,9 @@ def test_state_verdict_gates_start_and_halt_work_without_a_script(
     page.goto("/runs/2")
     expect(page.locator("#verdict")).to_contain_text("NO-GO")
     expect(page.locator("#rules")).to_contain_text("CRITICAL")
+    # Nothing is there that only a script could answer.
+    expect(page.locator("[data-help]")).to_be_hidden()
+    expect(page.locator("#chart-return")).to_be_hidden()
     page.goto("/runs/new")
     page.get_by_label("Name").fill("no script")
     page.get_by_role("button", name="Start run").click()

@@ -157,7 +157,11 @@ def test_the_page_sends_a_log_without_a_script_and_shows_what_was_wrong(
     sent = browser.post("/runs/import", files=files, data={"name": "mine"})
     assert sent.status_code == 303
     assert "mine" in browser.get(sent.headers["location"]).text
-    broken = browser.post("/runs/import", files=[("files", ("a.tfevents", event_file[:-3]))])
+    asked = {"name": "torn", "learning_starts": "70"}
+    files = [("files", ("a.tfevents", event_file[:-3]))]
+    broken = browser.post("/runs/import", files=files, data=asked)
     assert broken.status_code == 422
     assert "truncated or corrupt" in broken.text
     assert "Import a TensorBoard log" in broken.text
+    assert 'value="torn"' in broken.text
+    assert 'value="70"' in broken.text

@@ -13,7 +13,7 @@ router = APIRouter(prefix="/runs/import")
 
 @router.get("")
 def show(request: Request, settings: AppSettings) -> Response:
-    return page(request, "import.html", {"limit": settings.upload_limit, "problem": "", "name": ""})
+    return page(request, "import.html", {"limit": settings.upload_limit, "problem": "", "log": None})
 
 
 @router.post("")
@@ -24,6 +24,6 @@ def take(
     try:
         result = import_sent(database, log, settings.upload_limit, now)
     except PitwallError as error:
-        context = {"limit": settings.upload_limit, "problem": str(error), "name": log.name}
+        context = {"limit": settings.upload_limit, "problem": str(error), "log": log}
         return page(request, "import.html", context, error.status)
     return RedirectResponse(f"/runs/{result.run_id}", 303)

@@ -19,13 +19,3 @@ function mark(fields) {
 checkWhileTyped(form, { address: form.dataset.check, delay: 250, place: "summary", answered: ({ fields }) => mark(fields) });
 form.addEventListener("submit", () => { form.querySelector("[data-start]").disabled = true; });
 addEventListener("pageshow", () => { form.querySelector("[data-start]").disabled = false; });
-
-// A link to a field inside a closed group opens it.
-document.addEventListener("click", (event) => {
-  const id = event.target.closest("a[href^='#']")?.hash.slice(1);
-  const target = id && document.getElementById(id);
-  target?.closest("details")?.setAttribute("open", "");
-  target?.focus();
-});
-
-document.getElementById("problems")?.focus();

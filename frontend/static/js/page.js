@@ -87,6 +87,17 @@ document.addEventListener("keydown", (event) => {
   else target.click();
 });
 
+// A link to a field inside a closed group opens it.
+document.addEventListener("click", (event) => {
+  const id = event.target.closest("a[href^='#']")?.hash.slice(1);
+  const target = id && document.getElementById(id);
+  target?.closest("details")?.setAttribute("open", "");
+  target?.focus();
+});
+
+// A form that came back: what is wrong with it comes first, wherever on the page it stands.
+document.getElementById("problems")?.focus();
+
 // On a narrow screen the tabs scroll: the one this page is must be seen.
 const tab = document.querySelector(".tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft + (tab.offsetWidth - tab.parentElement.offsetWidth) / 2;
