@@ -13,7 +13,9 @@ router = APIRouter(prefix="/runs/import")
 
 @router.get("")
 def show(request: Request, settings: AppSettings) -> Response:
-    return page(request, "import.html", {"limit": settings.upload_limit, "problem": "", "log": None})
+    return page(
+        request, "import.html", {"limit": settings.upload_limit, "problem": "", "log": None}
+    )
 
 
 @router.post("")
