@@ -91,6 +91,8 @@ def one_run(up: Up) -> dict[str, float]:
         up, run_id, "checkpoint", lambda: len(up.checkpoints(run_id)) > before
     )
     found["halt asked to halted"] = _after(up, run_id, "halt", _is(up, run_id, "halted"))
+    # For a second after a run has ended its worker's Celery does not listen: people are not that fast.
+    time.sleep(1.5)
     found["resume asked to running"] = _after(up, run_id, "resume", _is(up, run_id, "running"))
     trainer = up.child("worker.train")
     segment = up.run(run_id)["segment"]
