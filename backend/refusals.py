@@ -12,6 +12,19 @@ SHAPES = {
     "list_type": "a list: give its entries",
     "string_type": "a text: put it in quotes",
 }
+BOUNDS = {
+    "int_parsing": "must be a whole number such as 30000",
+    "int_parsing_size": "must be a whole number such as 30000",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number such as 0.0003",
+    "bool_parsing": "must be on or off",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+}
 
 
 def in_words(detail: Mapping[str, Any]) -> str:
@@ -25,4 +38,7 @@ def in_words(detail: Mapping[str, Any]) -> str:
         return f"'{name}' is missing: add it"
     if kind in SHAPES:
         return f"is {shown(detail['input'])}, not {SHAPES[kind]}"
+    if kind in BOUNDS:
+        bound = BOUNDS[kind].format(**detail.get("ctx", {}))
+        return f"{bound}, got {shown(detail['input'])}"
     return f"{detail['msg']}, got {shown(detail.get('input'))}"

@@ -96,7 +96,7 @@ def test_wrong_settings_are_refused_by_their_variable_before_anything_is_started
     for name, value, problem in (
         ("PITWALL_CARLA", "foo:bar", "'foo:bar' is not host:port: write for example"),
         ("PITWALL_CARLA_COMMAND", "./CarlaUE4.sh", "write -carla-rpc-port={port}"),
-        ("PITWALL_SLOTS", "many", "PITWALL_SLOTS: Input should be a valid integer"),
+        ("PITWALL_SLOTS", "many", "PITWALL_SLOTS: must be a whole number"),
     ):
         with monkeypatch.context() as changed:
             changed.setenv(name, value)

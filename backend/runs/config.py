@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from backend.errors import InvalidConfig, shown
+from backend.refusals import in_words
 from backend.runs.contradictions import DDPG_TRICKS, contradictions
 from backend.runs.presets import PRESETS
 from backend.runs.weather import Weather
@@ -437,4 +438,4 @@ def _problem(detail: ErrorDetails) -> tuple[str, str]:
     field = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return field, f"'{field}' is not a configuration key: remove it or check its spelling"
-    return field, f"{detail['msg']}, got {shown(detail['input'])}"
+    return field, in_words(detail)

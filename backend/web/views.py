@@ -39,6 +39,13 @@ class RunView:
         return words.VERDICTS[self.run.verdict]
 
     @property
+    def is_judged_anew(self) -> bool:
+        """The verdict is of before a stop or a rollback: nothing has been judged since."""
+        waits = self.state in (RunState.QUEUED, RunState.STARTING)
+        ahead = self.is_live and self.run.verdict_since_step > self.run.step
+        return bool(self.run.verdict_sentence) and (waits or ahead)
+
+    @property
     def actions(self) -> tuple[Action, ...]:
         """Legal actions; while a stop is under way there is nothing more to ask."""
         if self.state.is_active and self.run.desired != "run":

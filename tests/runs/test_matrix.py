@@ -52,7 +52,7 @@ def test_every_known_ablation_of_every_preset_is_valid(preset: str, name: str) -
         ([1, 2, 1], {}, "seeds", "drop one"),
         ([-1], {}, "seeds", "from 0 to"),
         (list(range(MOST_RUNS + 1)), {}, "seeds", "leave some out"),
-        ([0], {"odd": {"gamma": 2}}, "variants.odd.gamma", "less than or equal to 1"),
+        ([0], {"odd": {"gamma": 2}}, "variants.odd.gamma", "must be at most 1"),
         ([0], {"odd": {"lr": 2}}, "variants.odd.lr", "check its spelling"),
         ([0], {"odd": {"seed": 2}}, "variants.odd.seed", "stand in `seeds`"),
         ([0], {"a": {}, "b": {"tau": 0.005}}, "variants.b", "drop one"),

@@ -82,7 +82,7 @@ def test_a_wrong_form_comes_back_with_its_values_and_creates_nothing(browser: Te
     assert "&lt;b&gt;odd&lt;/b&gt;" in response.text
     assert "<b>odd" not in response.text
     assert response.text.count('aria-invalid="true"') == 2
-    assert "less than or equal to 1" in response.text
+    assert "must be at most 1" in response.text
     assert browser.get("/api/v1/runs").json() == []
 
 

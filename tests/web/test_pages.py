@@ -96,6 +96,19 @@ def test_the_rollback_page_says_what_is_left_behind(
     assert browser.get(f"/runs/{trainer.run_id}/checkpoints/99/rollback").status_code == 404
 
 
+def test_a_verdict_of_before_a_rollback_says_so_until_the_run_is_judged_anew(
+    browser: TestClient, trainer: ScriptedTrainer
+) -> None:
+    said, address = "Said before it was stopped or went back", f"/runs/{trainer.run_id}"
+    assert said not in browser.get(address).text
+    browser.post(f"{address}/rollback", data={"checkpoint_id": 1})
+    assert not trainer.obey(time.time())
+    assert said in browser.get(address).text
+    assert trainer.claim(time.time())
+    trainer.advance(300, time.time())
+    assert said not in browser.get(address).text
+
+
 def test_checkpoints_are_pinned_from_their_page(browser: TestClient, database: Database) -> None:
     run_id, token = claimed_run(database)
     checkpoint = saved_checkpoint(database, run_id, token, step=10)
