@@ -112,8 +112,16 @@ def posted_form(
         values.get("person", ""),
         rows,
         tuple(custom),
-        dict(problems or {}),
+        _by_field(problems or {}),
     )
+
+
+def _by_field(problems: Mapping[str, str]) -> dict[str, str]:
+    """One problem a field: a number that is none is told as no float and again as no int."""
+    found: dict[str, str] = {}
+    for name, text in problems.items():
+        found.setdefault(name.removesuffix(".float").removesuffix(".int"), text)
+    return found
 
 
 def draft(values: Mapping[str, str], base: RulePreset) -> dict[str, Any]:

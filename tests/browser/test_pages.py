@@ -205,6 +205,9 @@ def test_a_form_that_cannot_be_checked_says_so_and_keeps_what_was_typed(page: Pa
     page.get_by_label("Total steps").fill("40000")
     expect(page.locator("#summary")).to_contain_text("30000 → 40000")
     expect(page.locator("#summary")).to_contain_text("0 → 12")
+    page.context.clear_cookies()
+    page.locator("#seed").fill("13")
+    expect(page.locator("#summary")).to_contain_text("you are signed out")
 
 
 def test_a_toast_goes_away_where_motion_is_reduced(page: Page) -> None:

@@ -83,7 +83,9 @@ def test_thresholds_are_tried_before_they_are_saved(browser: TestClient, run_id:
     assert "different" in html
     assert "<strong>NO-GO</strong>" in html
     wrong = browser.post(f"/runs/{run_id}/gates/try", data={"p.transition.steps": "soon"}).json()
-    assert "soon" in str(wrong["fields"])
+    assert list(wrong["fields"]) == ["parameters.transition.steps"]
+    assert "transition steps</strong>: must be a number" in wrong["fragments"]["backtest"]
+    assert "soon" in wrong["fragments"]["backtest"]
 
 
 def test_edited_thresholds_become_a_named_preset_in_versions(
