@@ -8,6 +8,7 @@ from backend.rules.moment import Moment
 from backend.rules.presets import RulePreset
 from backend.rules.rule import Flip, Rule, RuleResult, RuleState, RunFacts, number
 
+SUCCESS = "evaluation/success_rate"
 VERDICT = "verdict"  # what its flips are filed under, beside those of rules
 
 
@@ -48,11 +49,15 @@ class Judge:
         self.since_step = 0
         self.step = 0
         self.history: list[Turn] = []
+        self._success_rates: list[float] = []  # of evaluations of what was learnt
 
     def advance(self, moment: Moment) -> list[Flip]:
         """Look at one moment; the flips of rules, then that of the verdict."""
         self.step = max(self.step, moment.step)
         self.returns.advance(moment)
+        rate = moment.sample.get(SUCCESS)
+        if rate is not None and moment.step > (self.facts.learning_starts or 0):
+            self._success_rates.append(rate)
         flips = [flip for rule in self.rules if (flip := rule.advance(moment))]
         if not flips and self.history and self.verdict is not Verdict.TOO_EARLY:
             return []
@@ -139,8 +144,15 @@ class Judge:
             return "no rule of this preset fires."
         return (
             f"no rule fires; the last 10 learning episodes return {number(mean)} against "
-            f"{reference.source} {number(reference.mean)} ± {number(reference.std)}."
+            f"{reference.source} {number(reference.mean)} ± {number(reference.std)}.{self._but()}"
         )
+
+    def _but(self) -> str:
+        """Returns may rise long before the goal is reached once: then GO says that too."""
+        rates = self._success_rates
+        if not rates or any(rate > 0 for rate in rates):
+            return ""
+        return f" But no evaluation has reached the goal yet ({len(rates)} so far)."
 
     def _progress(self, step: int) -> str:
         steps = max(0, step - (self.facts.learning_starts or 0))

@@ -18,6 +18,19 @@ def test_a_run_that_learns_is_go_with_its_evidence() -> None:
     )
 
 
+def test_go_says_so_when_no_evaluation_has_reached_the_goal_yet() -> None:
+    script = explored().episodes([150.0] * 20).samples(healthy_samples(10))
+    script.log(0, {"evaluation/success_rate": 0.0})
+    for step in (1_600, 1_800):
+        script.log(step, {"evaluation/success_rate": 0.0})
+    judge, _ = judged(script)
+    assert judge.verdict == "go"
+    assert "But no evaluation has reached the goal yet (2 so far)." in judge.sentence(2_000)
+    script.log(1_900, {"evaluation/success_rate": 0.1})
+    judge, _ = judged(script)
+    assert "reached the goal" not in judge.sentence(2_000)
+
+
 def test_too_early_names_the_phase_what_is_missing_and_how_far_the_run_is() -> None:
     judge, _ = judged(Script().episodes([1.0] * 5))
     assert judge.sentence(250) == (
