@@ -186,13 +186,13 @@ def _agent(config: RunConfig, env: Any, fault: str) -> Any:
     class Leaking(TD3):
         """The founding fault: the critic's state input is the actor's own features, not held fixed."""
 
-        def _update_actor(self, observations: Mapping[str, torch.Tensor]) -> None:
+        def _update_actor(self, observations: Mapping[str, torch.Tensor]) -> ActorTrace:
             features = self.actor.encode(observations)
             actions = self.actor.act(features, observations)
             q = self.critic.value1(self.critic.join(features, observations), actions)
             loss = -q.mean()
             norms = self.actor_optimiser.step(loss)
-            self._actor_trace = ActorTrace(
+            return ActorTrace(
                 loss.detach(),
                 q.detach(),
                 actions.detach(),

@@ -96,7 +96,7 @@ def _read(session: Any, run: Run, study: Study, seed: int, data: Path) -> Record
         verdict=run.verdict,
         seconds=round(float(rewards.time[-1] - rewards.time[0]), 1),
         config_hash=run.config_hash,
-        machine=f"{os.cpu_count()} CPU cores, {run.observed.get('device', 'cpu')}, {platform.machine()}",
+        machine=f"{os.cpu_count()} CPU cores, {_device(run)}, {platform.machine()}",
         evaluations=[
             list(row) for row in zip(*(column.tolist() for column in columns), strict=True)
         ],
@@ -104,6 +104,10 @@ def _read(session: Any, run: Run, study: Study, seed: int, data: Path) -> Record
         best_checkpoint=str(Path(best.path).relative_to(data)) if best else "",
     )
     return _learnt(record, run.config["evaluation_episodes"])
+
+
+def _device(run: Run) -> str:
+    return str(run.observed.get("gpu") or run.observed.get("device", "cpu"))
 
 
 def _learnt(record: Record, episodes: int) -> Record:

@@ -35,6 +35,14 @@ THREE_ROUTES = {"routes": ["right", "straight", "left"]}
 OVAL = {"second town (oval)": {"town": "oval", "routes": ["0-6"]}}
 ELSEWHERE = {"held-out routes (straight, left)": {"routes": ["straight", "left"]}, **OVAL}
 TRAFFIC = {"traffic": True, "scenario": 0}
+PAPER_NETWORK = {
+    "device": "auto",
+    "encoder": "nature",
+    "hidden_sizes": [256, 256],
+    "batch_size": 256,
+    "actor_learning_rate": 3e-4,
+    "critic_learning_rate": 3e-4,
+}
 
 STUDIES = {
     study.name: study
@@ -46,6 +54,10 @@ STUDIES = {
         Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
         Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides=THREE_ROUTES, elsewhere=OVAL),
         Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same"}),
+        Study("paper-network", "Pixels through NatureCNN", "vision-small", 15_000, (0, 1, 2), overrides=PAPER_NETWORK, minutes=6),
+        Study("paper-network-tf32", "Pixels through NatureCNN, TF32", "vision-small", 15_000, (0, 1, 2), overrides={**PAPER_NETWORK, "tf32": True}, minutes=6),
+        Study("paper-symmetric", "Pixels through NatureCNN, the critic sees only what the actor sees", "vision-small", 60_000, overrides={**PAPER_NETWORK, "critic_input": "same", "updates_per_step": 1}, minutes=6),
+        Study("paper-three-routes", "Pixels through NatureCNN, three routes from one policy", "vision-small", 60_000, (0, 1), overrides={**PAPER_NETWORK, **THREE_ROUTES}, minutes=6),
         Study("vision-traffic", "Pixels, one route, 20 vehicles", "vision-small", 20_000, overrides=TRAFFIC),
     )
 }  # fmt: skip

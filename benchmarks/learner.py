@@ -1,10 +1,11 @@
-"""The learner against stable-baselines3 doing the same work, interleaved in one run, on two CPU threads.
+"""The learner against stable-baselines3 doing the same work, interleaved in one run, on two CPU threads or a GPU.
 
     pip install stable-baselines3==2.9.2
-    python benchmarks/learner.py [--rounds 8] [--threads 2]
+    python -m benchmarks.learner [--rounds 8] [--threads 2] [--device cuda [--tf32]]
 
 The task is domain-sized: four 84x84 frames and the 53-vector, NatureCNN with LayerNorm, 256-256 heads,
-batch 256. Ours clips gradients and reads every metric at each update; SB3 does neither. Each claim is a
+batch 256. Ours clips gradients and reads every metric, on a CPU at each update, on a GPU as often as the
+training loop does; SB3 does neither. Both compute in float32, or with --tf32 both in TF32. Each claim is a
 line of JSON; the last line holds them all.
 """
 
@@ -13,6 +14,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,9 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from backend.runs.config import parse_config
+from backend.runs.config import RunConfig, parse_config
 from benchmarks.sb3_peer import NatureExtractor, add, make_peer
-from worker.agents import TD3, Exploration, make_agent
+from worker.agents import TD3, Exploration, make_agent, prepare_torch
 from worker.agents.encoders import BLOCK, NatureEncoder, space_to_depth
 from worker.checkpointing import (
     Capture,
@@ -33,11 +35,12 @@ from worker.checkpointing import (
     write_checkpoint,
 )
 from worker.kept import KeptMemory
+from worker.preflight import learner_memory
 from worker.replay import ReplayBuffer
+from worker.training import DIAGNOSTICS_EVERY
 
 TRANSITIONS = 2000
 EPISODE = 200
-CONFIG = parse_config("paper", {"device": "cpu"})
 OBSERVATIONS = spaces.Dict(
     {
         "vector": spaces.Box(-np.inf, np.inf, (53,), np.float32),
@@ -48,28 +51,39 @@ ACTIONS = spaces.Box(-1, 1, (2,), np.float32)
 
 Claim = dict[str, Any]
 
+UPDATES_BAR = {"cpu": 1.4, "cuda": 2}
+# Updates in a round, and between two readings of all metrics.
+UPDATES = {"cpu": 2, "cuda": DIAGNOSTICS_EVERY}
+READS_EVERY = {"cpu": 1, "cuda": DIAGNOSTICS_EVERY}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=list(UPDATES_BAR), default="cpu")
+    parser.add_argument("--tf32", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    ours = make_agent(CONFIG, OBSERVATIONS, ACTIONS)
-    replay = ReplayBuffer(TRANSITIONS + 4096, OBSERVATIONS, 2)
-    peer = make_peer(CONFIG, OBSERVATIONS, ACTIONS, TRANSITIONS)
+    chosen = {"device": options.device, "torch_threads": options.threads, "tf32": options.tf32}
+    config = parse_config("paper", chosen)
+    prepare_torch(config)
+    ours = make_agent(config, OBSERVATIONS, ACTIONS)
+    replay = ReplayBuffer(TRANSITIONS + 4096, OBSERVATIONS, 2, pinned=ours.device.type == "cuda")
+    peer = make_peer(config, OBSERVATIONS, ACTIONS, TRANSITIONS)
     fill(replay, peer)
     claims = [
         updates(ours, replay, peer, options.rounds),
-        gradients(),
+        gradients(ours.device),
         sampling(replay, peer, options.rounds),
         memory(replay),
         acting(ours, peer, options.rounds),
         acting_while_learning(ours, replay, options.rounds),
         monitoring(ours, replay, options.rounds),
         quickstart_update(options.rounds),
-        *checkpoints(options.rounds),
+        *checkpoints(config, options.rounds),
     ]
+    if ours.device.type == "cuda":
+        claims += [recording(ours, replay, options.rounds), gpu_memory(ours)]
     say({"name": "learner", "claims": claims})
 
 
@@ -91,23 +105,34 @@ def fill(replay: ReplayBuffer, peer: Any) -> None:
 
 def updates(ours: TD3, replay: ReplayBuffer, peer: Any, rounds: int) -> Claim:
     """Sampling, clipping and reading every metric are in ours."""
+    device, size = ours.device.type, ours.config.batch_size
 
     def learn() -> None:
-        for _ in range(2):
-            ours.update(replay.sample(CONFIG.batch_size))
-            ours.diagnostics()
+        for number in range(1, UPDATES[device] + 1):
+            ours.update(replay.sample(size))
+            if number % READS_EVERY[device] == 0:
+                ours.diagnostics()
 
-    ratio = race(learn, lambda: peer.train(2, CONFIG.batch_size), rounds)
-    return say({"name": "updates per second against SB3", "ratio": ratio, "unit": "x", "bar": 1.4})
+    ratio = race(learn, lambda: peer.train(UPDATES[device], size), rounds)
+    return say(
+        {
+            "name": "updates per second against SB3",
+            "ratio": ratio,
+            "unit": "x",
+            "bar": UPDATES_BAR[device],
+            "update_ms": 1e3 * min(clock(learn) for _ in range(rounds)) / UPDATES[device],
+        }
+    )
 
 
-def gradients() -> Claim:
+def gradients(device: torch.device) -> Claim:
     """Largest relative difference of a parameter's gradient from the plain NCHW network's."""
     draw = torch.Generator().manual_seed(0)
     encoder, plain = NatureEncoder(4, True, draw), NatureExtractor(OBSERVATIONS)
     copy_weights(encoder, plain)
-    frames = torch.randint(0, 256, (32, 4, 84, 84), dtype=torch.uint8, generator=draw)
-    direction = torch.randn(32, 512, generator=draw)
+    frames = torch.randint(0, 256, (32, 4, 84, 84), dtype=torch.uint8, generator=draw).to(device)
+    direction = torch.randn(32, 512, generator=draw).to(device)
+    encoder, plain = encoder.to(device), plain.to(device)
     ours = gradient(encoder, encoder(space_to_depth(frames)) * direction)
     theirs = gradient(plain, plain.cnn(frames / 127.5 - 1) * direction)
     # our gradients, laid out as the plain network lays out its weights
@@ -189,18 +214,19 @@ def acting_while_learning(ours: TD3, replay: ReplayBuffer, rounds: int) -> Claim
     }
     times = []
     for _ in range(rounds):
-        ours.update(replay.sample(CONFIG.batch_size))
+        ours.update(replay.sample(ours.config.batch_size))
         times += [clock(lambda: ours.act(observation)) for _ in range(10)]
     found = float(np.percentile(times, 99)) * 1e3
     return say({"name": "act while learning, p99", "ratio": found, "unit": "ms", "bar": 10})
 
 
 def monitoring(ours: TD3, replay: ReplayBuffer, rounds: int) -> Claim:
-    """Reading all metrics as a share of an update, were it done at every update."""
-    batch = replay.sample(CONFIG.batch_size)
-    ratio = race(lambda: ours.update(batch), ours.diagnostics, rounds)
+    """Reading all metrics as a share of the updates between two readings."""
+    every, batch = READS_EVERY[ours.device.type], replay.sample(ours.config.batch_size)
+    ratio = race(lambda: repeat(every, lambda: ours.update(batch)), ours.diagnostics, rounds)
+    times = "update" if every == 1 else f"{every} updates"
     return say(
-        {"name": "monitoring at every update", "ratio": ratio, "unit": "of an update", "bar": 0.01}
+        {"name": f"monitoring every {times}", "ratio": ratio, "unit": "of their time", "bar": 0.01}
     )
 
 
@@ -222,14 +248,36 @@ def quickstart_update(rounds: int) -> Claim:
     return say({"name": "quickstart update", "ratio": min(times) * 10, "unit": "ms"})
 
 
-def checkpoints(rounds: int) -> list[Claim]:
+def recording(ours: TD3, replay: ReplayBuffer, rounds: int) -> Claim:
+    """Time of an update launched kernel by kernel over that of its CUDA graph."""
+    plain = make_agent(ours.config, OBSERVATIONS, ACTIONS)
+    plain._whole_step, plain._half_step = plain._step, partial(plain._step, actor_moves=False)
+    batch = replay.sample(ours.config.batch_size)
+    ratio = race(
+        lambda: repeat(10, lambda: ours.update(batch)),
+        lambda: repeat(10, lambda: plain.update(batch)),
+        rounds,
+    )
+    return say({"name": "CUDA graphs against launching each kernel", "ratio": ratio, "unit": "x"})
+
+
+def gpu_memory(ours: TD3) -> Claim:
+    """What the learner took of the GPU, beside what the pre-flight reckons with."""
+    taken = torch.cuda.max_memory_reserved() / 1e9
+    reckoned = learner_memory(ours.config, OBSERVATIONS, 2) / 1e9
+    return say(
+        {"name": "GPU memory", "ratio": taken / reckoned, "unit": "of the reckoned", "gb": taken}
+    )
+
+
+def checkpoints(config: RunConfig, rounds: int) -> list[Claim]:
     """Milliseconds training pauses for a checkpoint, and until 10,000 new image transitions are durable.
 
     The whole learner is in it: networks, targets and both optimisers.
     """
     agent, exploration, memory = (
-        make_agent(CONFIG, OBSERVATIONS, ACTIONS),
-        Exploration(CONFIG, 2),
+        make_agent(config, OBSERVATIONS, ACTIONS),
+        Exploration(config, 2),
         KeptMemory(),
     )
     pauses, work, times = [], [], []
@@ -267,7 +315,7 @@ def captured(
     state = TrainerState(
         agent.state_dict(memory.tensor), exploration.state_dict(), {}, capture_rng()
     )
-    info = CheckpointInfo(CONFIG, "interval", 0, 0, agent.updates, OBSERVATIONS, 2)
+    info = CheckpointInfo(agent.config, "interval", 0, 0, agent.updates, OBSERVATIONS, 2)
     return capture_checkpoint(folder, state, replay, info, memory.array)
 
 
@@ -296,9 +344,16 @@ def repeat(times: int, act: Callable[[], object]) -> None:
 
 
 def clock(act: Callable[[], object]) -> float:
+    wait_for_gpu()
     began = time.perf_counter()
     act()
+    wait_for_gpu()
     return time.perf_counter() - began
+
+
+def wait_for_gpu() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def say(claim: Claim) -> Claim:

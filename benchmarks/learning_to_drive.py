@@ -105,7 +105,8 @@ def chosen(only: list[str], seeds: list[int]) -> Iterator[tuple[Study, int]]:
 def see_through(study: Study, seed: int, minutes: float, data: Path, again: bool) -> Record:
     """The record of one run: stored, or of the run now trained and its trials."""
     known = {(record.study, record.seed): record for record in stored()}
-    if not again and (record := known.get((study.name, seed))):
+    record = known.get((study.name, seed))
+    if not again and record and record.trials:
         return record
     record = read_record(data, study, seed)
     if again or record is None:
@@ -115,6 +116,7 @@ def see_through(study: Study, seed: int, minutes: float, data: Path, again: bool
         raise SystemExit(
             f"{study.name}-{seed} did not end: look at it with `pitwall up --data {data}`"
         )
+    write_record(record)
     record.trials = trials(study, record, data)
     write_record(record)
     return record

@@ -60,7 +60,7 @@ def make_peer(config: RunConfig, observations: spaces.Dict, actions: spaces.Box,
             "net_arch": list(config.hidden_sizes),
         },
         seed=0,
-        device="cpu",
+        device=config.device,
     )
     peer.set_logger(Logger(folder=None, output_formats=[]))
     return peer

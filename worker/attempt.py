@@ -115,8 +115,9 @@ def opened(
         seed_generators(config.seed)
         agent = make_agent(config, observations, actions)
         replay = ReplayBuffer(
-            config.buffer_size, observations, agent.action_dim, config.seed, folder
-        )
+            config.buffer_size, observations, agent.action_dim, config.seed, folder,
+            pinned=agent.device.type == "cuda",
+        )  # fmt: skip
         exploration = Exploration(config, agent.action_dim)
         saver = Saver(folder, config, env, agent, replay, exploration)
         start = assignment.checkpoint

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import torch
-
 from backend.checkpoints.models import Checkpoint
 from backend.database import Database
 from backend.errors import FencedOff
@@ -21,6 +19,7 @@ from backend.runs.config import RunConfig
 from backend.runs.snapshots import folder_of
 from backend.settings import Settings
 from backend.workers import service as fleet
+from worker.agents import prepare_torch
 from worker.environment import SimulatorAddress, make_environment
 from worker.evaluation import Record, evaluate
 from worker.recording import Recording
@@ -94,7 +93,7 @@ def read_task(database: Database, evaluation_id: int, token: str) -> Task:
 def drive(settings: Settings, database: Database, evaluation_id: int, token: str) -> None:
     """The episodes of the run's own evaluations, all of them, without screening; then the answer."""
     task = read_task(database, evaluation_id, token)
-    torch.set_num_threads(task.config.torch_threads)
+    prepare_torch(task.config)
     done = 0
 
     def on_episode(_: Record) -> bool:

@@ -28,6 +28,7 @@ from worker.stages import Tell, untold
 
 DECISIONS = 20
 MOST_UPDATES = 8
+MOST_SETTLING = 40
 FOLDER = ".preflight"
 PHASES = (
     "exploration",
@@ -60,6 +61,7 @@ class Rehearsal:
     checkpoint_bytes: int
     longest_episode: int | None
     size: ReplaySize
+    gpu_bytes: int
     took: float
 
     def describe(self, config: RunConfig) -> dict[str, str]:
@@ -73,8 +75,11 @@ class Rehearsal:
             "expected_time": self._time(config),
             "expected_memory": f"replay buffer {_bytes(self.size.memory)} of memory and "
             f"{_bytes(self.size.disk)} of disk when full; {_bytes(self.checkpoint_bytes)} a checkpoint "
-            "besides the buffer",
+            f"besides the buffer{self._gpu()}",
         }
+
+    def _gpu(self) -> str:
+        return f"; {_bytes(self.gpu_bytes)} of the GPU" if self.gpu_bytes else ""
 
     def _time(self, config: RunConfig) -> str:
         learnt = config.total_steps - config.learning_starts
@@ -162,6 +167,7 @@ class _Rehearsing:
             checkpoint_bytes=size,
             longest_episode=longest_episode(config, self._env),
             size=replay_size(config.buffer_size, space, agent.action_dim),
+            gpu_bytes=gpu_bytes(agent.device),
             took=time.perf_counter() - began,
         )
 
@@ -182,15 +188,19 @@ class _Rehearsing:
         return seconds / DECISIONS
 
     def _update(self) -> tuple[float, int]:
-        """Seconds of an update after the first, and how many were made; the actor's turn among them."""
+        """Seconds of an update once they have settled, and how many were made; the actor's turn among them."""
         count = min(MOST_UPDATES, 2 * self._config.policy_delay)
-        self._agent.update(self._replay.sample(self._config.batch_size))
+        settling = min(MOST_SETTLING, self._agent.settling)
+        for _ in range(settling):
+            self._beat()
+            self._agent.update(self._replay.sample(self._config.batch_size))
+        self._agent.diagnostics()
         began = time.perf_counter()
         for _ in range(count):
             self._beat()
             self._agent.update(self._replay.sample(self._config.batch_size))
         self._agent.diagnostics()
-        return (time.perf_counter() - began) / count, count + 1
+        return (time.perf_counter() - began) / count, count + settling
 
     @contextmanager
     def _at(self, phase: str) -> Iterator[None]:
@@ -225,6 +235,11 @@ class _Rehearsing:
         if not np.array_equal(agent.act(observation), self._agent.act(observation)):
             raise PitwallError("the restored policy acts differently")
         return files.bytes
+
+
+def gpu_bytes(device: torch.device) -> int:
+    """The most this process held of the GPU so far."""
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
 
 
 def longest_episode(config: RunConfig, env: gymnasium.Env[Any, Any]) -> int | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-import torch
 from sqlalchemy.orm import Session
 
 from backend.checkpoints.service import newest_whole
@@ -16,6 +15,7 @@ from backend.database import Database
 from backend.errors import CheckpointDamaged, FencedOff, InvalidConfig
 from backend.runs import attempts
 from backend.settings import Settings
+from worker.agents import prepare_torch
 from worker.attempt import opened, read_assignment
 from worker.child import SIMULATOR_LOST
 from worker.commands import CommandListener, Commands, StopRequested
@@ -70,7 +70,7 @@ def leave(code: int) -> NoReturn:
 def train(settings: Settings, database: Database, run_id: int, token: str) -> int:
     """The exit code of one attempt whose end stands in the database."""
     assignment = read_assignment(database, run_id, token)
-    torch.set_num_threads(assignment.config.torch_threads)
+    prepare_torch(assignment.config)
     with CommandListener(database, run_id, token) as commands:
 
         def settle_alone(error: SimulatorLost) -> bool:

@@ -28,7 +28,7 @@ def verdict(
     if as_json:
         typer.echo(json.dumps(judged))
         return
-    typer.echo(f"{judged['verdict'].upper()} at step {judged['step']:,}: {judged['sentence']}")
+    typer.echo(f"Step {judged['step']:,}: {judged['sentence']}")
     for rule in judged["rules"]:
         typer.echo(f"  {rule['state']:<9} {rule['name']:<28} {rule['reason']}")
     for gate in judged["gates"]:

@@ -83,12 +83,12 @@ def find_run(session: "Session", named: str) -> int:
     """The run with this number, or else the newest of this name."""
     from backend.runs.service import get_run, list_runs
 
-    if named.isdigit():
-        return get_run(session, int(named)).id
-    found = next((run.id for run in list_runs(session) if run.name == named), None)
-    if found is None:
-        raise NotFound(f"there is no run '{named}': `pitwall runs` lists them")
-    return found
+    try:
+        if named.isdigit():
+            return get_run(session, int(named)).id
+        return next(run.id for run in list_runs(session) if run.name == named)
+    except (NotFound, StopIteration):
+        raise NotFound(f"there is no run '{named}': `pitwall runs` lists them") from None
 
 
 def become(module: str, settings: Settings, *arguments: str) -> NoReturn:

@@ -288,7 +288,13 @@ def _rest() -> list[Metric]:
     system = [
         Metric("system/tick_ms", "Simulator tick", "ms", "Wall time of one tick", DOWN),
         Metric("system/reset_ms", "Reset", "ms", "Wall time of an episode reset", DOWN),
-        Metric("system/update_ms", "Update", "ms", "Wall time of one update", DOWN),
+        Metric(
+            "system/update_ms",
+            "Update",
+            "ms",
+            "Wall time of one update; on a GPU, of giving it the work",
+            DOWN,
+        ),
         Metric("system/cpu_percent", "CPU", "%", "CPU of the trainer process"),
         Metric("system/ram_bytes", "Memory", "B", "Resident memory of the trainer process", DOWN),
         Metric("system/ram_free_bytes", "Memory free", "B", "Memory the machine could give", UP),

@@ -77,6 +77,12 @@ class RunConfig(BaseModel):
     device: Literal["cpu", "cuda", "auto"] = _field(
         "cpu", "run", "Where networks live; `auto` takes a GPU if there is one"
     )
+    tf32: bool = _field(
+        False,
+        "run",
+        "On a GPU, round what convolutions multiply to TF32, as PyTorch does unless told not to: updates take half the time, gradients are right to 2 %",
+        sb3=True,
+    )
     torch_threads: int = _field(
         1,
         "run",

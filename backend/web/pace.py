@@ -30,6 +30,7 @@ ALIKE = (
     "traffic",
     "ticks_per_decision",
     "torch_threads",
+    "tf32",
     "algorithm",
     "policy_delay",
 )

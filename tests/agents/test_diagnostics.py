@@ -121,16 +121,33 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_with_its_evidence() 
     assert {"observations.vector", "next_observations.vector", "q", "targets"} <= set(evidence)
 
 
-def test_without_waiting_a_broken_update_changes_nothing_and_is_told_at_the_next_reading() -> None:
-    learner = TD3(config(policy_delay=1), space(), actions(), check_every_update=False)
-    learner.update(batch())
-    before = weights(learner).clone()
-    learner.update(dataclasses.replace(batch(), rewards=spoilt()))
-    learner.update(batch())
-    critic = learner.critic_optimiser.vector.values
-    assert torch.equal(before[-len(critic) :], critic)
-    with pytest.raises(NonFinite):
-        learner.diagnostics()
+def everything(learner: TD3) -> torch.Tensor:
+    return torch.cat([vector.values for vector in learner._vectors().values()])
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_without_waiting_a_broken_update_is_told_two_updates_later_as_if_at_once(
+    reads: bool,
+) -> None:
+    learner = TD3(config(policy_delay=1), space(), actions(), lag=2)
+    at_once = agent(policy_delay=1)
+    bad = dataclasses.replace(batch(seed=1), rewards=spoilt())
+    for each in (learner, at_once):
+        each.update(batch())
+    before = everything(learner).clone()
+    with pytest.raises(NonFinite) as expected:
+        at_once.update(bad)
+    learner.update(bad)
+    learner.update(batch(seed=2))
+    assert torch.equal(everything(learner), before)
+    with pytest.raises(
+        NonFinite, match="critic's loss or gradient is not finite at update 2"
+    ) as it:
+        learner.diagnostics() if reads else learner.update(batch(seed=3))
+    assert torch.equal(everything(learner), before)
+    assert set(it.value.evidence) == set(expected.value.evidence)
+    for name, value in it.value.evidence.items():
+        np.testing.assert_array_equal(value, expected.value.evidence[name], err_msg=name)
 
 
 def test_a_network_that_is_not_finite_is_told_as_the_actors() -> None:

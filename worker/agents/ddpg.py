@@ -15,7 +15,7 @@ class DDPG(TD3):
         config: RunConfig,
         observation_space: spaces.Dict,
         action_space: spaces.Box,
-        check_every_update: bool | None = None,
+        lag: int | None = None,
     ) -> None:
         plain = config.model_copy(update=DDPG_TRICKS)
-        super().__init__(plain, observation_space, action_space, check_every_update)
+        super().__init__(plain, observation_space, action_space, lag)

@@ -34,6 +34,11 @@ class CriticTrace:
     batch: Batch
     hidden: Sequence[torch.Tensor]
 
+    @property
+    def finite(self) -> bool:
+        """Whether loss and gradient are; waits for the device."""
+        return bool(torch.isfinite(self.loss + self.norms.total).item())
+
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
         critics = range(1, len(self.q) + 1)

@@ -48,6 +48,7 @@ class NatureEncoder(nn.Module):
     """
 
     features = 512
+    outputs = 20 * 20 * 32 + 9 * 9 * 64 + 7 * 7 * 64 + features  # numbers a sample's layers give
     first_row = 0
 
     def __init__(self, stack: int, layer_norm: bool, generator: torch.Generator) -> None:
@@ -75,6 +76,7 @@ class SmallEncoder(nn.Module):
     """
 
     features = 128
+    outputs = 11 * 20 * 16 + 5 * 9 * 32 + 3 * 5 * 32 + features
     first_row = 36
 
     def __init__(self, stack: int, layer_norm: bool, generator: torch.Generator) -> None:

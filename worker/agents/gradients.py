@@ -36,15 +36,22 @@ class Optimiser:
 
     Attributes:
         learning_rate: the step size.
-        broken: device scalar, 1 once any step was not finite; later steps are skipped too.
+        broken: device scalar, 1 once any step was not finite; later steps are skipped too. Optimisers given
+            the same one stop together.
     """
 
-    def __init__(self, network: nn.Module, learning_rate: float, max_norm: float) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        learning_rate: float,
+        max_norm: float,
+        broken: torch.Tensor | None = None,
+    ) -> None:
         self.vector = ParameterVector(network)
         self.learning_rate = learning_rate
         self._max_norm = max_norm
         values = self.vector.values
-        self.broken = torch.zeros((), device=values.device)
+        self.broken = torch.zeros((), device=values.device) if broken is None else broken
         self._moments = {
             "step": torch.zeros((), device=values.device),
             "exp_avg": torch.zeros_like(values),

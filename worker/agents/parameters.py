@@ -54,8 +54,8 @@ class ParameterVector:
         """Make the child module's values those of the equally named child of another network."""
         self.values[self._spans[child]] = source.values[source._spans[child]]
 
-    def follow(self, source: "ParameterVector", tau: float) -> None:
-        """Polyak averaging: values <- (1 - tau) values + tau source."""
+    def follow(self, source: "ParameterVector", tau: torch.Tensor) -> None:
+        """Polyak averaging: values <- (1 - tau) values + tau source; `tau` is a scalar on their device."""
         self.values.lerp_(source.values, tau)
 
 

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,15 @@ from worker.agents.diagnostics import ActorTrace, CriticTrace, read
 from worker.agents.encoders import prepare
 from worker.agents.errors import NonFinite
 from worker.agents.gradients import Optimiser
+from worker.agents.graphs import ORDINARY_CALLS, recorded
 from worker.agents.networks import Actor, Body, Critic
 from worker.agents.parameters import Copy, ParameterVector, fresh
 from worker.agents.policy import Policy
+from worker.agents.trail import Footprint, Trail
 from worker.replay.batch import Batch, Observations
+
+# Updates on their way to a GPU beside the one it works on.
+LAG = 2
 
 
 class TD3:
@@ -30,13 +36,14 @@ class TD3:
     With `shared_encoder` the actor's is a copy of the critics', renewed at each update, and the actor's
     loss does not reach it.
 
-    `check_every_update` raises NonFinite at the update that caused it, at the price of waiting for the
-    device; otherwise broken updates are skipped on the device and `diagnostics()` raises. Weights stay
-    as they were before either way. By default it is on for CPUs.
+    A loss or gradient that is not finite stops the device before any weight, target or moment changes, and
+    nothing changes after it. `update` raises NonFinite `lag` updates later: at once on a CPU, where there is
+    nothing to wait for; on a GPU when the device is done with that update anyway.
 
     Attributes:
         updates: critic updates so far.
         action_dim: A.
+        settling: updates before one takes the time it will take: a GPU's are recorded first.
     """
 
     def __init__(
@@ -44,7 +51,7 @@ class TD3:
         config: RunConfig,
         observation_space: spaces.Dict,
         action_space: spaces.Box,
-        check_every_update: bool | None = None,
+        lag: int | None = None,
     ) -> None:
         self.config = config
         self.device = torch.device(resolve_device(config.device))
@@ -57,17 +64,21 @@ class TD3:
             _encoder_of(self.actor).load_state_dict(_encoder_of(self.critic).state_dict())
         self.target_actor = _frozen_copy(self.actor)
         self.target_critic = _frozen_copy(self.critic)
+        self._broken = torch.zeros((), device=self.device)
         self.actor_optimiser = Optimiser(
-            self.actor, config.actor_learning_rate, config.actor_max_grad_norm
+            self.actor, config.actor_learning_rate, config.actor_max_grad_norm, self._broken
         )
         self.critic_optimiser = Optimiser(
-            self.critic, config.critic_learning_rate, config.critic_max_grad_norm
+            self.critic, config.critic_learning_rate, config.critic_max_grad_norm, self._broken
         )
         self._target_actor_vector = ParameterVector(self.target_actor)
         self._target_critic_vector = ParameterVector(self.target_critic)
         self._noise = torch.Generator(self.device).manual_seed(config.seed)
-        on_cpu = self.device.type == "cpu"
-        self._check_every_update = on_cpu if check_every_update is None else check_every_update
+        on_gpu = self.device.type == "cuda"
+        self.settling = config.policy_delay * (ORDINARY_CALLS + 1) if on_gpu else 1
+        self._trail = Trail(self._broken, LAG * on_gpu if lag is None else lag)
+        self._whole_step = recorded(self._step, self._noise)
+        self._half_step = recorded(partial(self._step, actor_moves=False), self._noise)
         self._policy = Policy(self.config, self.actor, self.device)
         self._batch: Batch | None = None
         self._critic_trace: CriticTrace | None = None
@@ -81,17 +92,44 @@ class TD3:
         """One step of Algorithm 1: the critics, and every `policy_delay`-th time actor and targets.
 
         Raises:
-            NonFinite: before any weight changed, if checking every update.
+            NonFinite: of this update or, on a GPU, of the one `lag` updates ago.
         """
-        self._batch = batch
         self.updates += 1
-        actor_moves = self.updates % self.config.policy_delay == 0
-        batch = self._prepared(batch.to(self.device), actor_moves)
-        self._update_critic(batch)
-        if actor_moves:
-            self._update_actor(batch.observations)
-            self._target_critic_vector.follow(self.critic_optimiser.vector, self.config.tau)
-            self._target_actor_vector.follow(self.actor_optimiser.vector, self.config.tau)
+        noise = self._noise.get_state()
+        step = self._whole_step if self._actor_moves(self.updates) else self._half_step
+        self._keep(step(self._on_device(batch)))
+        self._refuse(self._trail.leave(Footprint(self.updates, batch, noise)))
+
+    def _actor_moves(self, update: int) -> bool:
+        return update % self.config.policy_delay == 0
+
+    def _keep(self, traces: tuple[CriticTrace, ActorTrace | None]) -> None:
+        self._critic_trace, actor = traces
+        self._actor_trace = actor or self._actor_trace
+
+    def _on_device(self, batch: Batch) -> Batch:
+        """The batch where the networks are; on a GPU always in the same memory, which graphs read."""
+        if self.device.type == "cpu":
+            return batch
+        if self._batch is None or len(self._batch) != len(batch):
+            self._batch = batch.to(self.device)
+        else:
+            self._batch.fill(batch)
+        return self._batch
+
+    def _step(
+        self, batch: Batch, actor_moves: bool = True
+    ) -> tuple[CriticTrace, ActorTrace | None]:
+        """What an update is for the device."""
+        batch = self._prepared(batch, actor_moves)
+        critic = self._update_critic(batch)
+        if not actor_moves:
+            return critic, None
+        actor = self._update_actor(batch.observations)
+        tau = self.config.tau * (1 - self._broken)
+        self._target_critic_vector.follow(self.critic_optimiser.vector, tau)
+        self._target_actor_vector.follow(self.actor_optimiser.vector, tau)
+        return critic, actor
 
     def _prepared(self, batch: Batch, actor_moves: bool) -> Batch:
         """Images as encoders read them, where one will."""
@@ -99,9 +137,11 @@ class TD3:
         if actor_moves or self.critic.encoder is not None:
             observations = prepare(self.config, observations)
         next_observations = prepare(self.config, batch.next_observations)
-        return replace(batch, observations=observations, next_observations=next_observations)
+        return replace(
+            batch, observations=observations, next_observations=next_observations, frames=None
+        )
 
-    def _update_critic(self, batch: Batch) -> None:
+    def _update_critic(self, batch: Batch) -> CriticTrace:
         targets = self._targets(batch)
         features = self.critic.encode(batch.observations)
         state = self.critic.join(features, batch.observations)
@@ -110,7 +150,9 @@ class TD3:
         # the critics' loss of Algorithm 1, summed over the critics
         loss = errors.square().mean(1).sum()
         norms = self.critic_optimiser.step(loss)
-        self._critic_trace = CriticTrace(
+        if self.config.shared_encoder:
+            self.actor_optimiser.vector.take(self.critic_optimiser.vector, "encoder")
+        return CriticTrace(
             loss.detach(),
             q.detach(),
             targets,
@@ -120,10 +162,6 @@ class TD3:
             batch,
             self.critic.head.activations,
         )
-        if self.config.shared_encoder:
-            self.actor_optimiser.vector.take(self.critic_optimiser.vector, "encoder")
-        if self._check_every_update:
-            self._check("critic", self.critic_optimiser)
 
     @torch.no_grad()
     def _targets(self, batch: Batch) -> torch.Tensor:
@@ -143,14 +181,14 @@ class TD3:
         targets: torch.Tensor = batch.rewards * config.reward_scale + config.gamma * continues * q
         return targets
 
-    def _update_actor(self, observations: Observations) -> None:
+    def _update_actor(self, observations: Observations) -> ActorTrace:
         features, state = self._seen_by_both(observations)
         actions = self.actor.act(features, observations)
         q = self.critic.value1(state, actions)
         # the deterministic policy gradient of Algorithm 1, with d Q1 / d theta through the action only
         loss = -q.mean()
         norms = self.actor_optimiser.step(loss)
-        self._actor_trace = ActorTrace(
+        return ActorTrace(
             loss.detach(),
             q.detach(),
             actions.detach(),
@@ -158,8 +196,6 @@ class TD3:
             _detached(features),
             self.actor.head.activations,
         )
-        if self._check_every_update:
-            self._check("actor", self.actor_optimiser)
 
     def _seen_by_both(self, observations: Observations) -> tuple[torch.Tensor | None, torch.Tensor]:
         """The actor's features of the state, and the critics' state, held fixed."""
@@ -173,10 +209,9 @@ class TD3:
         """Catalogue names to values of the last update; the only place that waits for the device.
 
         Raises:
-            NonFinite: if an update since the last call was not finite.
+            NonFinite: if an update so far was not finite.
         """
-        self._check("critic", self.critic_optimiser)
-        self._check("actor", self.actor_optimiser)
+        self._refuse(self._trail.wait())
         return {
             "learner/updates": float(self.updates),
             "learner/actor_learning_rate": self.actor_optimiser.learning_rate,
@@ -184,16 +219,24 @@ class TD3:
             **read((self._critic_trace, self._actor_trace), self._online()),
         }
 
-    def _check(self, network: str, optimiser: Optimiser) -> None:
-        if optimiser.broken.item():
-            raise NonFinite(network, self.updates, self._evidence())
-
-    def _evidence(self) -> dict[str, NDArray[Any]]:
-        found = {} if self._batch is None else self._batch.arrays()
+    def _refuse(self, broken: Footprint | None) -> None:
+        if broken is None:
+            return
+        if broken.update != self.updates:
+            self._repeat(broken)
+        assert self._critic_trace is not None
+        network = "actor" if self._critic_trace.finite else "critic"
+        evidence = broken.batch.arrays()
         for trace in (self._critic_trace, self._actor_trace):
             if trace is not None:
-                found.update(trace.evidence())
-        return found
+                evidence.update(trace.evidence())
+        raise NonFinite(network, broken.update, evidence)
+
+    def _repeat(self, broken: Footprint) -> None:
+        """Make the traces those of an update before the last; nothing has changed since, nor does it now."""
+        self._noise.set_state(broken.noise)
+        moves = self._actor_moves(broken.update)
+        self._keep(self._step(broken.batch.to(self.device), moves))
 
     def state_dict(self, copy: Copy = fresh) -> dict[str, Any]:
         """Everything `update` depends on, copied by `copy`, a few large vectors under names of their own."""
@@ -217,7 +260,8 @@ class TD3:
             network.load_state_dict(state[name])
         self.actor_optimiser.load_state_dict(state["actor_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
-        self._batch = self._critic_trace = self._actor_trace = None
+        self._trail.clear()
+        self._critic_trace = self._actor_trace = None
 
     def _online(self) -> dict[str, ParameterVector]:
         vectors = self._vectors()

@@ -10,10 +10,10 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from worker.replay.batch import Batch
+from worker.replay.batch import IMAGE, Batch, images_of
 from worker.replay.regions import Arrays, Region, RegionView, SavedRegion
 from worker.replay.slots import SlotQueue
-from worker.replay.storage import IMAGE, allocate, map_frames, slots, stack_of
+from worker.replay.storage import allocate, map_frames, slots, stack_of
 
 REGION_BYTES = 8 * 2**20
 
@@ -52,10 +52,12 @@ class ReplayBuffer:
         seed: int = 0,
         folder: Path | None = None,
         region_bytes: int = REGION_BYTES,
+        pinned: bool = False,
     ) -> None:
         """`folder` is where the frames' file goes; it has no name and vanishes with the process.
 
-        `region_bytes` is about the size of the files a checkpoint writes anew or shares.
+        `region_bytes` is about the size of the files a checkpoint writes anew or shares. `pinned`: frames are
+        sampled into memory a GPU reads by itself.
         """
         image = observation_space.spaces.get(IMAGE)
         self._stack = stack_of(observation_space)
@@ -71,6 +73,7 @@ class ReplayBuffer:
         self._region_slots = self._regions[0].end
         self._generator = np.random.default_rng([seed, 2])
         self._open = False
+        self._pinned = pinned
 
     def __len__(self) -> int:
         return self._queue.count
@@ -119,9 +122,9 @@ class ReplayBuffer:
         there = torch.from_numpy((starts + 1) % self._queue.size)
         observations = {name: self._tensors[name][here] for name in self._fields}
         next_observations = {name: self._tensors[name][there] for name in self._fields}
-        if self._stack:
-            frames = self._frames(starts)
-            observations[IMAGE], next_observations[IMAGE] = frames[:, :-1], frames[:, 1:]
+        frames = self._frames(starts) if self._stack else None
+        if frames is not None:
+            observations[IMAGE], next_observations[IMAGE] = images_of(frames)
         return Batch(
             observations,
             self._tensors["action"][here],
@@ -129,6 +132,7 @@ class ReplayBuffer:
             next_observations,
             self._tensors["terminated"][here].float(),
             starts,
+            frames,
         )
 
     def survey(self, name: str, column: int, most: int) -> NDArray[np.float32]:
@@ -146,9 +150,13 @@ class ReplayBuffer:
         back = np.minimum(np.arange(self._stack - 1, -1, -1), age[:, None])
         numbers = np.concatenate([starts[:, None] - back, starts[:, None] + 1], axis=1)
         flat = torch.from_numpy((numbers % size).reshape(-1))
+        stored = self._tensors[IMAGE]
+        frames = torch.empty(
+            len(flat), *stored.shape[1:], dtype=stored.dtype, pin_memory=self._pinned
+        )
         # index_select copies whole rows; indexing with a 2-D index is thirty times slower on uint8
-        frames = self._tensors[IMAGE].index_select(0, flat)
-        return frames.view(len(starts), self._stack + 1, *frames.shape[1:])
+        torch.index_select(stored, 0, flat, out=frames)
+        return frames.view(len(starts), self._stack + 1, *stored.shape[1:])
 
     def _append(self, observation: Observation, age: int) -> None:
         place = self._queue.append() % self._queue.size

@@ -12,8 +12,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from backend.errors import PitwallError
+from worker.replay.batch import IMAGE
 
-IMAGE = "image"
 SPARE_SHARE = 64  # an episode takes one slot more than it has transitions
 
 
