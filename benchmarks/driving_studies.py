@@ -35,29 +35,30 @@ THREE_ROUTES = {"routes": ["right", "straight", "left"]}
 OVAL = {"second town (oval)": {"town": "oval", "routes": ["0-6"]}}
 ELSEWHERE = {"held-out routes (straight, left)": {"routes": ["straight", "left"]}, **OVAL}
 TRAFFIC = {"traffic": True, "scenario": 0}
-PAPER_NETWORK = {
-    "device": "auto",
+NATURE = {
     "encoder": "nature",
     "hidden_sizes": [256, 256],
-    "batch_size": 256,
     "actor_learning_rate": 3e-4,
     "critic_learning_rate": 3e-4,
 }
+PAPER_NETWORK = {**NATURE, "batch_size": 256, "device": "auto"}
+# Without pixels nothing tells a policy of other vehicles, and with numbers alone nothing tells a critic of them.
+SEEING_BOTH = {"actor_input": "image+vector", "critic_input": "same"}
 
 STUDIES = {
     study.name: study
     for study in (
         Study("quickstart", "Numbers, one route", "quickstart", 11_000, (0, 1, 2), elsewhere=ELSEWHERE),
         Study("quickstart-ddpg", "Numbers, one route, DDPG", "quickstart", 15_000, overrides={"algorithm": "ddpg"}),
-        Study("quickstart-traffic", "Numbers, one route, 20 vehicles", "quickstart", 15_000, overrides=TRAFFIC),
+        Study("quickstart-traffic", "Numbers, one route, 20 vehicles", "quickstart", 15_000, overrides=TRAFFIC, limits="The 53 numbers hold no traffic: this policy cannot know of a vehicle ahead, which the PID driver beside it is told of."),
         Study("vision-small", "Pixels, one route", "vision-small", 25_000, (0, 1, 2), elsewhere=ELSEWHERE, minutes=10),
         Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
-        Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides=THREE_ROUTES, elsewhere=OVAL),
-        Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same"}),
+        Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides={**NATURE, **THREE_ROUTES}, elsewhere=OVAL, minutes=30),
+        Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same", "updates_per_step": 1}, minutes=25),
         Study("paper-network", "Pixels through NatureCNN", "vision-small", 15_000, (0, 1, 2), overrides=PAPER_NETWORK, minutes=6),
         Study("paper-network-tf32", "Pixels through NatureCNN, TF32", "vision-small", 15_000, (0, 1, 2), overrides={**PAPER_NETWORK, "tf32": True}, minutes=6),
         Study("paper-symmetric", "Pixels through NatureCNN, the critic sees only what the actor sees", "vision-small", 60_000, overrides={**PAPER_NETWORK, "critic_input": "same", "updates_per_step": 1}, minutes=6),
         Study("paper-three-routes", "Pixels through NatureCNN, three routes from one policy", "vision-small", 60_000, (0, 1), overrides={**PAPER_NETWORK, **THREE_ROUTES}, minutes=6),
-        Study("vision-traffic", "Pixels, one route, 20 vehicles", "vision-small", 20_000, overrides=TRAFFIC),
+        Study("vision-traffic", "Pixels and numbers, one route, 20 vehicles", "vision-small", 40_000, overrides={**TRAFFIC, **SEEING_BOTH}, minutes=30),
     )
 }  # fmt: skip
