@@ -80,7 +80,7 @@ class RunConfig(BaseModel):
     tf32: bool = _field(
         False,
         "run",
-        "On a GPU, round what convolutions multiply to TF32, as PyTorch does unless told not to: updates take half the time, gradients are right to 2 %",
+        "On a GPU, round what convolutions multiply to TF32, as PyTorch does by default: updates take half the time, gradients agree to 2 % instead of 0.0003 %",
         sb3=True,
     )
     torch_threads: int = _field(

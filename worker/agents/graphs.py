@@ -1,6 +1,6 @@
 """CUDA graphs: the kernels of a step recorded once, then launched together.
 
-On a GPU an update of these networks is some two hundred small kernels; launching them one by one takes longer
+On a GPU an update of NatureCNNs is some four hundred kernels; launching them one by one takes longer
 than running them.
 """
 
