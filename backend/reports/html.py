@@ -30,11 +30,12 @@ def page(report: Report, locate: Locate) -> str:
     )
 
 
-def fragment(report: Report, locate: Locate) -> str:
-    """The report's content, for a page that has a head of its own."""
-    parts = [f"<h1>{escape(report.title)}</h1>"]
+def fragment(report: Report, locate: Locate, level: int = 1) -> str:
+    """The report's content; its title is a heading of `level`: 2 on a page that has a title of its own."""
+    parts = [f"<h{level}>{escape(report.title)}</h{level}>"]
     for section in report.sections:
-        parts.append(f"<h{section.level}>{escape(section.title)}</h{section.level}>")
+        heading = f"h{section.level + level - 1}"
+        parts.append(f"<{heading}>{escape(section.title)}</{heading}>")
         parts.extend(_block(block, locate) for block in section.blocks)
     return "\n".join(parts)
 

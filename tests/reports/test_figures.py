@@ -72,6 +72,7 @@ def test_the_report_is_a_page_with_its_downloads(browser: TestClient, database: 
     with database.write() as session:
         run_id = stored_run(session, dying()).id
     page = browser.get(f"/runs/{run_id}/report").text
+    assert page.count("<h1") == 1  # the run's name; the report is a part of its page
     assert 'class="figure"' in page
     assert f"/runs/{run_id}/report/figures/returns.png" in page
     # The page begins before the report is written, and says how far that is.

@@ -60,7 +60,7 @@ def _written(run_id: int, evidence: Evidence) -> dict[str, Any]:
         report = report_of(evidence)
     except ReportIncomplete as error:
         return {"problem": str(error)}
-    content = html(report, lambda name: f"{address}/{name}.png")
+    content = html(report, lambda name: f"{address}/{name}.png", level=2)
     pictures = list(report.pictures())
     return {"problem": "", "report": Markup(content), "pictures": pictures, "address": address}
 
