@@ -1,5 +1,6 @@
 """A dry run before the long one: every phase once, on the real environment, with the run's own configuration."""
 
+import gc
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -110,6 +111,14 @@ def rehearse(
         return _Rehearsing(config, env, place, tell).run(began)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        _leave_gpu()
+
+
+def _leave_gpu() -> None:
+    """Give back what the rehearsal held: an agent and its graphs hold each other until they are collected."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 class _Rehearsing:
