@@ -42,3 +42,14 @@ def in_words(detail: Mapping[str, Any]) -> str:
         bound = BOUNDS[kind].format(**detail.get("ctx", {}))
         return f"{bound}, got {shown(detail['input'])}"
     return f"{detail['msg']}, got {shown(detail.get('input'))}"
+
+
+def field_in_words(detail: Mapping[str, Any]) -> tuple[str, str]:
+    """The field at fault and its sentence; a contradiction of several fields begins with the first of them."""
+    if detail["type"] == "value_error" and not detail["loc"]:
+        message = in_words(detail)
+        return message.split(" ", 1)[0], message
+    field = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return field, f"'{field}' is not a configuration key: remove it or check its spelling"
+    return field, in_words(detail)
