@@ -42,8 +42,14 @@ NATURE = {
     "critic_learning_rate": 3e-4,
 }
 PAPER_NETWORK = {**NATURE, "batch_size": 256, "device": "auto"}
-# Without pixels nothing tells a policy of other vehicles, and with numbers alone nothing tells a critic of them.
-SEEING_BOTH = {"actor_input": "image+vector", "critic_input": "same"}
+# Only pixels tell of other vehicles, so the critic must see them too. Who waits behind one needs more than 50 s.
+AMONG_VEHICLES = {
+    **TRAFFIC,
+    "actor_input": "image+vector",
+    "critic_input": "same",
+    "updates_per_step": 1,
+    "max_episode_ticks": 2000,
+}
 
 STUDIES = {
     study.name: study
@@ -59,6 +65,6 @@ STUDIES = {
         Study("paper-network-tf32", "Pixels through NatureCNN, TF32", "vision-small", 15_000, (0, 1, 2), overrides={**PAPER_NETWORK, "tf32": True}, minutes=6),
         Study("paper-symmetric", "Pixels through NatureCNN, the critic sees only what the actor sees", "vision-small", 60_000, overrides={**PAPER_NETWORK, "critic_input": "same", "updates_per_step": 1}, minutes=6),
         Study("paper-three-routes", "Pixels through NatureCNN, three routes from one policy", "vision-small", 60_000, (0, 1), overrides={**PAPER_NETWORK, **THREE_ROUTES}, minutes=6),
-        Study("vision-traffic", "Pixels and numbers, one route, 20 vehicles", "vision-small", 40_000, overrides={**TRAFFIC, **SEEING_BOTH}, minutes=30),
+        Study("vision-traffic", "Pixels and numbers, one route, 20 vehicles", "vision-small", 40_000, overrides=AMONG_VEHICLES, minutes=25),
     )
 }  # fmt: skip
