@@ -145,6 +145,8 @@ def test_without_waiting_a_broken_update_is_told_two_updates_later_as_if_at_once
     ) as it:
         learner.diagnostics() if reads else learner.update(batch(seed=3))
     assert torch.equal(everything(learner), before)
+    assert learner.updates == at_once.updates == 2
+    assert torch.equal(learner._noise.get_state(), at_once._noise.get_state())
     assert set(it.value.evidence) == set(expected.value.evidence)
     for name, value in it.value.evidence.items():
         np.testing.assert_array_equal(value, expected.value.evidence[name], err_msg=name)

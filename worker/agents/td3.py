@@ -233,7 +233,8 @@ class TD3:
         raise NonFinite(network, broken.update, evidence)
 
     def _repeat(self, broken: Footprint) -> None:
-        """Make the traces those of an update before the last; nothing has changed since, nor does it now."""
+        """Stand where an update before the last left us; nothing has changed since, nor does it now."""
+        self.updates = broken.update
         self._noise.set_state(broken.noise)
         moves = self._actor_moves(broken.update)
         self._keep(self._step(broken.batch.to(self.device), moves))
