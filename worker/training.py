@@ -284,6 +284,7 @@ class Training:
 
     def _finish(self) -> End:
         """The plan is done: a last evaluation and a last checkpoint."""
+        self.agent.confirm()
         if self.config.evaluation_interval:
             try:
                 self._evaluate()

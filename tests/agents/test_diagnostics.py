@@ -125,9 +125,9 @@ def everything(learner: TD3) -> torch.Tensor:
     return torch.cat([vector.values for vector in learner._vectors().values()])
 
 
-@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("ask", ["update", "diagnostics", "confirm"])
 def test_without_waiting_a_broken_update_is_told_two_updates_later_as_if_at_once(
-    reads: bool,
+    ask: str,
 ) -> None:
     learner = TD3(config(policy_delay=1), space(), actions(), lag=2)
     at_once = agent(policy_delay=1)
@@ -143,7 +143,7 @@ def test_without_waiting_a_broken_update_is_told_two_updates_later_as_if_at_once
     with pytest.raises(
         NonFinite, match="critic's loss or gradient is not finite at update 2"
     ) as it:
-        learner.diagnostics() if reads else learner.update(batch(seed=3))
+        learner.update(batch(seed=3)) if ask == "update" else getattr(learner, ask)()
     assert torch.equal(everything(learner), before)
     assert learner.updates == at_once.updates == 2
     assert torch.equal(learner._noise.get_state(), at_once._noise.get_state())

@@ -211,13 +211,21 @@ class TD3:
         Raises:
             NonFinite: if an update so far was not finite.
         """
-        self._refuse(self._trail.wait())
+        self.confirm()
         return {
             "learner/updates": float(self.updates),
             "learner/actor_learning_rate": self.actor_optimiser.learning_rate,
             "learner/critic_learning_rate": self.critic_optimiser.learning_rate,
             **read((self._critic_trace, self._actor_trace), self._online()),
         }
+
+    def confirm(self) -> None:
+        """Wait until the device has done every update.
+
+        Raises:
+            NonFinite: one of them was not finite.
+        """
+        self._refuse(self._trail.wait())
 
     def _refuse(self, broken: Footprint | None) -> None:
         if broken is None:
