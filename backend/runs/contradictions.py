@@ -25,6 +25,10 @@ def contradictions(config: "RunConfig") -> list[str]:
             f"batch_size ({config.batch_size}) exceeds learning_starts ({config.learning_starts}): "
             "the first update would have too few transitions; raise learning_starts or lower batch_size"
         )
+    if config.tf32 and config.device == "cpu":
+        found.append(
+            "tf32 (true) is how a GPU computes: choose the device cuda or auto, or leave it out"
+        )
     found += _of_sight(config)
     if config.algorithm == "ddpg":
         for name, off in DDPG_TRICKS.items():

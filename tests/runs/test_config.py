@@ -68,6 +68,7 @@ def test_learning_that_would_never_start_is_refused_with_the_remedy() -> None:
         ("batch_size", {"batch_size": 512, "buffer_size": 256, "learning_starts": 600}),
         ("batch_size", {"batch_size": 512, "learning_starts": 100}),
         ("critic_input", {"critic_input": "vector"}),
+        ("tf32", {"tf32": True}),
         ("actor_input", {"actor_input": "image", "environment": "gymnasium:Pendulum-v1"}),
         ("evaluation_screening", {"evaluation_screening": 30}),
         ("held_out_routes", {"held_out_routes": ["left", "right"]}),
