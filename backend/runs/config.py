@@ -43,8 +43,8 @@ class RunConfig(BaseModel):
     environment: str = documented(
         "carla",
         "run",
-        "`carla`, or `gymnasium:ID` for any Gymnasium environment with a Box action",
-        pattern=r"^(carla|gymnasium:[A-Za-z0-9_./-]+)$",
+        "`carla`, or `gymnasium:ID` for any Gymnasium environment with a Box action; `gymnasium:MODULE:ID` imports a module of yours that registers it",
+        pattern=r"^(carla|gymnasium:([A-Za-z_]\w*(\.\w+)*:)?[A-Za-z0-9_./-]+)$",
     )
     seed: int = documented(
         0, "run", "Seed of networks, exploration, replay sampling and episodes", ge=0, le=2**31 - 1

@@ -1,5 +1,7 @@
 """Gymnasium's own environments in the shape of ours."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -60,3 +62,32 @@ def test_an_unusable_environment_is_refused_with_the_reason(name: str, remedy: s
 def test_carla_without_a_simulator_is_refused() -> None:
     with pytest.raises(InvalidConfig, match="needs a simulator"):
         make_environment(parse_config("quickstart"), None)
+
+
+OWN = """
+import gymnasium
+from gymnasium.envs.classic_control import PendulumEnv
+
+
+class Broken(PendulumEnv):
+    def __init__(self, render_mode=None):
+        raise ValueError("no gravity")
+
+
+gymnasium.register("Own-v0", entry_point=PendulumEnv, max_episode_steps=5)
+gymnasium.register("OwnBroken-v0", entry_point=Broken)
+"""
+
+
+def test_an_environment_of_ones_own_is_named_with_the_module_that_registers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_tasks.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = parse_config("quickstart", {"environment": "gymnasium:own_tasks:Own-v0"})
+    env = GymnasiumEnv(config.environment.removeprefix("gymnasium:"))
+    assert env.max_episode_steps == 5
+    with pytest.raises(InvalidConfig, match="ValueError: no gravity"):
+        GymnasiumEnv("own_tasks:OwnBroken-v0")
+    with pytest.raises(InvalidConfig, match="No module named 'nowhere'"):
+        GymnasiumEnv("nowhere:Own-v0")

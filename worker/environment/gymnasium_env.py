@@ -24,8 +24,8 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
     def __init__(self, name: str) -> None:
         try:
             inner = gymnasium.make(name, disable_env_checker=True)
-        except (gymnasium.error.Error, ImportError, TypeError) as error:
-            raise _refused(name, str(error)) from error
+        except Exception as error:  # a module of the user's own may fail in any way
+            raise _refused(name, f"{type(error).__name__}: {error}") from error
         if not isinstance(inner.action_space, spaces.Box):
             raise _refused(name, f"its actions are {inner.action_space}, a Box is needed")
         if not isinstance(inner.observation_space, spaces.Box):
