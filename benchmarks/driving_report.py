@@ -17,7 +17,7 @@ PAGE, PICTURE = DOCS / "results.md", DOCS / "driving-curves.png"
 HEAD = """# What learnt to drive here, and what did not
 
 `make learn` trains these runs through the product (`pitwall train`: loop, simulator and `carla` client, recorder,
-rules, checkpoints) and writes this page from what its database says: `benchmarks/results/driving.jsonl`. Nothing
+rules, checkpoints) and writes this page from what its database says: `benchmarks/results/driving.jsonl`. No figure
 on it is typed by hand. A run that is trained again, or longer (`--minutes 0`), replaces its rows.
 
 Success is a route completed without collision. An evaluation drives 20 episodes without noise, from a jittered

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from torch import nn
 
 from backend.checkpoints.files import read_manifest
+from backend.errors import PitwallError
 from backend.runs.config import RunConfig
 from worker.agents.encoders import prepare
 from worker.agents.networks import Actor
@@ -35,6 +36,23 @@ def load_policy(path: Path | str) -> Policy:
     actor = Actor(config, space, manifest["action_dim"], torch.Generator())
     actor.load_state_dict(load_checkpoint(path).agent["actor"])
     return Policy(config, actor.requires_grad_(False), torch.device("cpu"))
+
+
+def policy_for(path: Path, observation_space: spaces.Dict) -> Policy:
+    """The policy saved at `path`, if it can read the space's observations.
+
+    Raises:
+        PitwallError: it cannot.
+    """
+    policy, shapes = load_policy(path), read_manifest(path)["observation_shapes"]
+    for name in policy.names:
+        shown = observation_space.spaces.get(name)
+        if shown is None or list(shown.shape or ()) != shapes[name]:
+            raise PitwallError(
+                f"the policy of {path.name} was trained to see {name} {shapes[name]}, which this environment "
+                "does not show: evaluate it with the observation it was trained with"
+            )
+    return policy
 
 
 def export_policy(path: Path | str, file: Path | str) -> tuple[str, ...]:

@@ -14,13 +14,12 @@ from backend.errors import PitwallError
 from backend.runs.config import RunConfig
 from backend.settings import Settings
 from worker.addresses import parse_addresses
-from worker.agents import make_agent
 from worker.baselines.pid_pursuit import PidPursuit
-from worker.checkpointing import load_checkpoint
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.connection import SimulatorAddress, SimulatorLost
 from worker.environment.factory import make_environment
 from worker.evaluation import Evaluation, Policy, evaluate, random_policy
+from worker.policies import policy_for
 from worker.probe import NoAnswer, ask, free_port, misfit
 from worker.seeding import Stream, episode_seed
 from worker.simulators import starter
@@ -111,9 +110,7 @@ def policy_of(name: str, config: RunConfig, env: Env[Any, Any]) -> Policy:
             raise PitwallError(f"{PID_PURSUIT} drives cars: {config.environment} has none")
         assert isinstance(env.unwrapped, DrivingEnv)
         return PidPursuit.of(env.unwrapped)
-    agent = make_agent(config, observation_space, action_space)
-    agent.load_state_dict(load_checkpoint(Path(name)).agent)
-    return agent.act
+    return policy_for(Path(name), observation_space)
 
 
 def _blinded(policy: Policy, config: RunConfig) -> Policy:

@@ -91,6 +91,19 @@ def test_kept_memory_copies_any_tensor_into_the_same_place() -> None:
         assert not torch.equal(copy, value)
 
 
+def test_a_state_of_a_gpu_goes_on_on_a_cpu_with_noise_drawn_anew() -> None:
+    theirs, ours = agent(), agent()
+    for sample in samples(False, 4):
+        theirs.update(sample)
+    of_a_gpu = {**theirs.state_dict(), "noise": torch.zeros(16, dtype=torch.uint8)}
+    ours.load_state_dict(of_a_gpu)
+    assert torch.equal(everything(ours), everything(theirs))
+    first = ours._noise.get_state()
+    ours.load_state_dict(of_a_gpu)
+    assert torch.equal(ours._noise.get_state(), first)
+    ours.update(batch())
+
+
 def test_what_a_gpu_must_hold_grows_with_batch_and_widths_and_images() -> None:
     def need(**overrides: Any) -> int:
         chosen = config(**overrides)

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 
-from backend.errors import CheckpointDamaged
+from backend.errors import CheckpointDamaged, PitwallError
 from backend.runs.config import RunConfig
 from tests.checkpoints.loop import CONFIG, VISION, Loop, seed_everything
-from worker.policies import export_policy, load_policy
+from worker.policies import export_policy, load_policy, policy_for
 
 
 @pytest.mark.parametrize("config", [CONFIG, VISION], ids=["vector", "images"])
@@ -42,3 +43,20 @@ def test_a_damaged_checkpoint_gives_no_policy(tmp_path: Path) -> None:
     (path / "state.safetensors").write_bytes(b"")
     with pytest.raises(CheckpointDamaged):
         load_policy(path)
+
+
+def test_a_policy_is_not_given_observations_it_was_not_trained_on(tmp_path: Path) -> None:
+    loop = Loop(VISION)
+    path = loop.save(tmp_path).path
+    assert policy_for(path, loop.space).names == ("image", "command")
+    blind = spaces.Dict({"vector": loop.space["vector"]})
+    with pytest.raises(PitwallError, match="trained to see image"):
+        policy_for(path, blind)
+
+
+def test_a_policy_trained_on_a_gpu_acts_on_a_machine_without_one(tmp_path: Path) -> None:
+    loop = Loop(CONFIG)
+    loop.run(40)
+    loop.config = loop.config.model_copy(update={"device": "cuda", "tf32": True})
+    action = policy_for(loop.save(tmp_path).path, loop.space)(loop.observation)
+    np.testing.assert_array_equal(action, loop.agent.act(loop.observation))

@@ -262,15 +262,21 @@ class TD3:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict()` was taken, exactly."""
+        """Continue where `state_dict()` was taken; exactly, if that was on a CPU and this is one."""
         self.updates = int(state["updates"])
-        self._noise.set_state(state["noise"])
+        self._set_noise(state["noise"])
         for name, network in self._networks().items():
             network.load_state_dict(state[name])
         self.actor_optimiser.load_state_dict(state["actor_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
         self._trail.clear()
         self._critic_trace = self._actor_trace = None
+
+    def _set_noise(self, state: torch.Tensor) -> None:
+        if len(state) == len(self._noise.get_state()):
+            self._noise.set_state(state)
+        else:  # of a GPU's generator on a CPU or the other way round: no run is bit for bit across these
+            self._noise.manual_seed(self.config.seed + self.updates)
 
     def _online(self) -> dict[str, ParameterVector]:
         vectors = self._vectors()
