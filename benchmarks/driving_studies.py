@@ -60,11 +60,12 @@ STUDIES = {
         Study("vision-small", "Pixels, one route", "vision-small", 25_000, (0, 1, 2), elsewhere=ELSEWHERE, minutes=10),
         Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
         Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides={**NATURE, **THREE_ROUTES}, elsewhere=OVAL, minutes=30),
+        Study("held-out", "Pixels, two routes, a third held out", "vision-small", 20_000, overrides={**NATURE, "routes": ["right", "left"]}, elsewhere={"held-out route (straight)": {"routes": ["straight"]}, **OVAL}, minutes=15),
         Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same", "updates_per_step": 1}, minutes=25),
-        Study("paper-network", "Pixels through NatureCNN", "vision-small", 15_000, (0, 1, 2), overrides=PAPER_NETWORK, minutes=6),
-        Study("paper-network-tf32", "Pixels through NatureCNN, TF32", "vision-small", 15_000, (0, 1, 2), overrides={**PAPER_NETWORK, "tf32": True}, minutes=6),
-        Study("paper-symmetric", "Pixels through NatureCNN, the critic sees only what the actor sees", "vision-small", 60_000, overrides={**PAPER_NETWORK, "critic_input": "same", "updates_per_step": 1}, minutes=6),
-        Study("paper-three-routes", "Pixels through NatureCNN, three routes from one policy", "vision-small", 60_000, (0, 1), overrides={**PAPER_NETWORK, **THREE_ROUTES}, minutes=6),
+        Study("paper-network", "Pixels, NatureCNN", "vision-small", 15_000, (0, 1, 2), overrides=PAPER_NETWORK, minutes=6),
+        Study("paper-network-tf32", "Pixels, NatureCNN in TF32", "vision-small", 15_000, (0, 1, 2), overrides={**PAPER_NETWORK, "tf32": True}, minutes=6),
+        Study("paper-symmetric", "Pixels, NatureCNN, symmetric critic", "vision-small", 60_000, overrides={**PAPER_NETWORK, "critic_input": "same", "updates_per_step": 1}, minutes=6),
+        Study("paper-three-routes", "Pixels, NatureCNN, three routes", "vision-small", 60_000, (0, 1), overrides={**PAPER_NETWORK, **THREE_ROUTES}, minutes=6),
         Study("vision-traffic", "Pixels and numbers, one route, 20 vehicles", "vision-small", 40_000, overrides=AMONG_VEHICLES, minutes=25),
     )
 }  # fmt: skip
