@@ -71,25 +71,12 @@ class Batch:
 
     def _of(self, memory: Mapping[str, torch.Tensor]) -> "Batch":
         """A batch like this one in other memory, of the names `_memory()` gives."""
+        here, there = _unnamed("observations", memory), _unnamed("next_observations", memory)
         frames = memory.get("frames")
-        images = (None, None) if frames is None else images_of(frames)
-        here, there = (
-            {name: memory[f"{kind}.{name}"] for name in names if f"{kind}.{name}" in memory}
-            | ({} if image is None else {IMAGE: image})
-            for kind, names, image in (
-                ("observations", self.observations, images[0]),
-                ("next_observations", self.next_observations, images[1]),
-            )
-        )
-        return Batch(
-            here,
-            memory["actions"],
-            memory["rewards"],
-            there,
-            memory["terminations"],
-            self.indices,
-            frames,
-        )
+        if frames is not None:
+            here[IMAGE], there[IMAGE] = images_of(frames)
+        numbers = {name: memory[name] for name in self._numbers()}
+        return Batch(here, next_observations=there, indices=self.indices, frames=frames, **numbers)
 
 
 def images_of(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,6 +86,11 @@ def images_of(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _named(kind: str, observations: Observations) -> dict[str, torch.Tensor]:
     return {f"{kind}.{name}": value for name, value in observations.items()}
+
+
+def _unnamed(kind: str, memory: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    prefix = f"{kind}."
+    return {name.removeprefix(prefix): v for name, v in memory.items() if name.startswith(prefix)}
 
 
 def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
