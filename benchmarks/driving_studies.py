@@ -34,6 +34,8 @@ class Study:
 THREE_ROUTES = {"routes": ["right", "straight", "left"]}
 OVAL = {"second town (oval)": {"town": "oval", "routes": ["0-6"]}}
 ELSEWHERE = {"held-out routes (straight, left)": {"routes": ["straight", "left"]}, **OVAL}
+# Of the same town, with two or three turns each: left left left, right right right, left right, right left.
+UNSEEN = {"four held-out routes": {"routes": ["109-57", "73-111", "12-98", "53-26"]}}
 TRAFFIC = {"traffic": True, "scenario": 0}
 NATURE = {
     "encoder": "nature",
@@ -59,13 +61,13 @@ STUDIES = {
         Study("quickstart-traffic", "Numbers, one route, 20 vehicles", "quickstart", 15_000, overrides=TRAFFIC, limits="The 53 numbers hold no traffic: this policy cannot know of a vehicle ahead, which the PID driver beside it is told of."),
         Study("vision-small", "Pixels, one route", "vision-small", 25_000, (0, 1, 2), elsewhere=ELSEWHERE, minutes=10),
         Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
-        Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides={**NATURE, **THREE_ROUTES}, elsewhere=OVAL, minutes=30),
+        Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides={**NATURE, **THREE_ROUTES}, elsewhere={**UNSEEN, **OVAL}, minutes=30),
         Study("held-out", "Pixels, two routes, a third held out", "vision-small", 20_000, overrides={**NATURE, "routes": ["right", "left"]}, elsewhere={"held-out route (straight)": {"routes": ["straight"]}, **OVAL}, minutes=15),
         Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same", "updates_per_step": 1}, minutes=25),
         Study("paper-network", "Pixels, NatureCNN", "vision-small", 15_000, (0, 1, 2), overrides=PAPER_NETWORK, minutes=6),
         Study("paper-network-tf32", "Pixels, NatureCNN in TF32", "vision-small", 15_000, (0, 1, 2), overrides={**PAPER_NETWORK, "tf32": True}, minutes=6),
         Study("paper-symmetric", "Pixels, NatureCNN, symmetric critic", "vision-small", 60_000, overrides={**PAPER_NETWORK, "critic_input": "same", "updates_per_step": 1}, minutes=6),
         Study("paper-three-routes", "Pixels, NatureCNN, three routes", "vision-small", 60_000, (0, 1), overrides={**PAPER_NETWORK, **THREE_ROUTES}, minutes=6),
-        Study("vision-traffic", "Pixels and numbers, one route, 20 vehicles", "vision-small", 40_000, overrides=AMONG_VEHICLES, minutes=25),
+        Study("vision-traffic", "Pixels and numbers, one route, 20 vehicles", "vision-small", 40_000, overrides=AMONG_VEHICLES, minutes=25, limits="Traffic is another in every episode, and evaluations swing with it."),
     )
 }  # fmt: skip
