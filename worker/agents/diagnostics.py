@@ -1,5 +1,6 @@
 """What the last update left behind, turned into catalogued metrics only when somebody reads them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from worker.replay.batch import Batch
 STATISTICS = ("mean", "std", "min", "max")
 TINY = 1e-30  # so that no gradient at all has a share of 0
 DIMENSIONS = ("steering", "throttle")
+PARTS = ("", "_head", "_encoder")
+SQUARES = "sum of squares of "  # fetched, but no metric
 
 Named = list[tuple[str, torch.Tensor]]
 
@@ -41,15 +44,13 @@ class CriticTrace:
 
     def metrics(self) -> Named:
         """Device scalars by catalogue name."""
-        critics = range(1, len(self.q) + 1)
+        count = len(self.q)
+        numbers = range(1, count + 1)
         rows = torch.cat([self.q, self.targets[None], self.batch.rewards[None]])
-        errors = self.errors.abs().mean(1)
-        found = [("learner/critic_loss", self.loss)]
-        found += _statistics([*(f"q{number}" for number in critics), "target_q", "reward"], rows)
-        found += [
-            (f"learner/td_error_q{n}", error) for n, error in zip(critics, errors, strict=True)
-        ]
-        found.append(("learner/done_ratio", self.batch.terminations.mean()))
+        means = torch.cat([self.errors.abs(), self.batch.terminations[None]]).mean(1)
+        found = [("learner/critic_loss", self.loss), ("learner/done_ratio", means[count])]
+        found += _statistics([*(f"q{number}" for number in numbers), "target_q", "reward"], rows)
+        found += [(f"learner/td_error_q{n}", means[n - 1]) for n in numbers]
         found.append(("learner/critic_dead_units", _dead_percent(self.hidden)))
         return found + _norms("critic", self.norms) + _feature_norm("critic", self.features)
 
@@ -85,9 +86,6 @@ class ActorTrace:
             found.append((f"actions/policy_{name}_mean", column.mean()))
             found.append((f"actions/policy_{name}_std", column.std(correction=0)))
         found.append(("learner/actor_dead_units", _dead_percent(self.hidden)))
-        if self.norms.encoder is not None:
-            share = self.norms.head / self.norms.total.clamp(min=TINY)
-            found.append(("gradients/policy_head_share", share))
         return found + _norms("actor", self.norms) + _feature_norm("actor", self.features)
 
     def evidence(self) -> dict[str, NDArray[Any]]:
@@ -104,20 +102,38 @@ def read(
     if not named:
         return {}
     for network, vector in vectors.items():
-        mean = vector.values.mean()
         # In two passes of memory, where std takes four; weights have means far below their spread.
-        mean_square = torch.dot(vector.values, vector.values) / vector.values.numel()
-        spread = (mean_square - mean.square()).clamp(min=0).sqrt()
-        named.append((f"learner/{network}_parameter_mean", mean))
-        named.append((f"learner/{network}_parameter_std", spread))
+        named.append((f"learner/{network}_parameter_mean", vector.values.mean()))
+        named.append((SQUARES + network, torch.dot(vector.values, vector.values)))
     values: Sequence[float] = torch.stack([value for _, value in named]).tolist()
-    return {name: value for (name, _), value in zip(named, values, strict=True)}
+    fetched = {name: value for (name, _), value in zip(named, values, strict=True)}
+    for network, vector in vectors.items():
+        fetched |= _derived(network, fetched, vector.values.numel())
+    return {name: value for name, value in fetched.items() if not name.startswith(SQUARES)}
+
+
+def _derived(network: str, fetched: Mapping[str, float], weights: int) -> dict[str, float]:
+    """What follows from numbers already fetched, and is cheaper to work out here than on the device."""
+    mean = fetched[f"learner/{network}_parameter_mean"]
+    variance = fetched[SQUARES + network] / weights - mean * mean
+    found = {f"learner/{network}_parameter_std": math.sqrt(max(variance, 0.0))}
+    norms = {
+        part: fetched[f"gradients/{network}{part}_norm_before_clip"]
+        for part in PARTS
+        if f"gradients/{network}{part}_norm_before_clip" in fetched
+    }
+    for part, norm in norms.items():
+        factor = fetched[f"gradients/{network}_clip_ratio"]
+        found[f"gradients/{network}{part}_norm_after_clip"] = norm * factor
+    if network == "actor" and "_encoder" in norms:
+        found["gradients/policy_head_share"] = norms["_head"] / max(norms[""], TINY)
+    return found
 
 
 def _dead_percent(hidden: Sequence[torch.Tensor]) -> torch.Tensor:
     """Share of hidden units that are 0 for the whole batch: they get no gradient."""
-    layers = [layer.amax(1) for layer in hidden]
-    return 100 * torch.cat([(peak <= 0).flatten() for peak in layers]).float().mean()
+    peaks = torch.cat([layer.amax(1) for layer in hidden], 1)
+    return 100 * (peaks <= 0).float().mean()
 
 
 def _statistics(names: Sequence[str], rows: torch.Tensor) -> Named:
@@ -131,14 +147,13 @@ def _statistics(names: Sequence[str], rows: torch.Tensor) -> Named:
 
 
 def _norms(network: str, norms: GradientNorms) -> Named:
-    parts = {"": norms.total, "_head": norms.head}
-    if norms.encoder is not None:
-        parts["_encoder"] = norms.encoder
+    parts = zip(PARTS, (norms.total, norms.head, norms.encoder), strict=True)
     found = [(f"gradients/{network}_clip_ratio", norms.factor)]
-    for part, norm in parts.items():
-        found.append((f"gradients/{network}{part}_norm_before_clip", norm))
-        found.append((f"gradients/{network}{part}_norm_after_clip", norm * norms.factor))
-    return found
+    return found + [
+        (f"gradients/{network}{part}_norm_before_clip", norm)
+        for part, norm in parts
+        if norm is not None
+    ]
 
 
 def _feature_norm(network: str, features: torch.Tensor | None) -> Named:
