@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,13 +19,14 @@ from worker.replay import replay_size
 # The rest of the trainer and of the machine must live too.
 SPARE_MEMORY = 1.0e9
 SPARE_DISK = 1.0e9
-# A weight is kept five times in four bytes: online, target, gradient and Adam's two moments.
-BYTES_PER_WEIGHT = 20
-# Of a GPU: what cuDNN and cuBLAS work in, and how often a layer's output exists at once, which is a little more
-# than was measured. An update has two CUDA graphs with memory of their own, and goes through online and target
-# networks, there and back.
+# Bytes a weight takes at most, which is in the pre-flight's save and restore: online, target, the gradient twice and
+# Adam's moments; the copy that is written; the file read again and what it holds; a second learner.
+MEMORY_PER_WEIGHT = 100
+GPU_PER_WEIGHT = 44
+# How often a layer's output exists at once, a little more than was measured on a GPU, whose update has two CUDA graphs
+# with memory of their own; and what cuDNN and cuBLAS work in.
+OUTPUT_COPIES = 10
 GPU_WORKSPACE = 0.3e9
-GPU_OUTPUT_COPIES = 10
 
 
 def check_machine(
@@ -39,8 +41,9 @@ def check_machine(
         raise InvalidConfig(
             {"device": "this worker has no GPU that PyTorch can use: choose cpu or auto"}
         )
+    size = _learner_size(config, observations, action_dim)
     memory = virtual_memory().available - SPARE_MEMORY
-    _check_networks(config, observations, action_dim, memory)
+    memory -= _check_learner(config, size, memory)
     need = replay_size(config.buffer_size, observations, action_dim)
     _check("memory", need.memory, memory, config.buffer_size)
     _check("disk", need.disk, shutil.disk_usage(folder).free - SPARE_DISK, config.buffer_size)
@@ -48,17 +51,33 @@ def check_machine(
         _check_gpu(config, learner_memory(config, observations, action_dim))
 
 
-def learner_memory(config: RunConfig, observations: spaces.Dict, action_dim: int) -> int:
-    """Bytes of a GPU that networks, optimisers and an update of one batch take."""
-    encoder = make_encoder(config, torch.Generator()) if config.uses_images else None
+@dataclass(frozen=True)
+class _LearnerSize:
+    """Weights of actor and critics, and the numbers their layers give for one transition."""
+
+    weights: int
+    outputs: int
+
+    def batch(self, size: int) -> int:
+        """Bytes of what the layers give for a batch."""
+        return 4 * OUTPUT_COPIES * size * self.outputs
+
+
+def _learner_size(config: RunConfig, observations: spaces.Dict, action_dim: int) -> _LearnerSize:
     weights, outputs = _head_weights(config, observations, action_dim), sum(config.hidden_sizes)
     outputs *= 3 if config.twin_critics else 2
-    if encoder is not None:
+    if config.uses_images:
+        encoder = make_encoder(config, torch.Generator())
         encoders = 1 if config.critic_input == "vector" else 2
         weights += encoders * sum(parameter.numel() for parameter in encoder.parameters())
         outputs += encoders * encoder.outputs
-    floats = GPU_OUTPUT_COPIES * config.batch_size * outputs
-    return int(BYTES_PER_WEIGHT * weights + 4 * floats + GPU_WORKSPACE)
+    return _LearnerSize(weights, outputs)
+
+
+def learner_memory(config: RunConfig, observations: spaces.Dict, action_dim: int) -> int:
+    """Bytes of a GPU that networks, optimisers and an update of one batch take."""
+    size = _learner_size(config, observations, action_dim)
+    return int(GPU_PER_WEIGHT * size.weights + size.batch(config.batch_size) + GPU_WORKSPACE)
 
 
 def _check_gpu(config: RunConfig, need: int) -> None:
@@ -74,18 +93,26 @@ def _check_gpu(config: RunConfig, need: int) -> None:
     )
 
 
-def _check_networks(
-    config: RunConfig, observations: spaces.Dict, action_dim: int, memory: float
-) -> None:
-    weights = _head_weights(config, observations, action_dim)
-    if (need := BYTES_PER_WEIGHT * weights) > memory:
+def _check_learner(config: RunConfig, size: _LearnerSize, memory: float) -> int:
+    """Bytes of memory networks and, on a CPU, a batch will take."""
+    need, free = MEMORY_PER_WEIGHT * size.weights, f"{max(0.0, memory) / 1e9:,.1f} GB can be had"
+    if need > memory:
         raise InvalidConfig(
             {
-                "hidden_sizes": f"{config.hidden_sizes} makes {weights / 1e6:,.0f} million weights, which need "
-                f"{need / 1e9:,.1f} GB of memory to train, {max(0.0, memory) / 1e9:,.1f} GB can be had: "
-                "take fewer or narrower layers"
+                "hidden_sizes": f"{config.hidden_sizes} makes {size.weights / 1e6:,.0f} million weights, which need "
+                f"{need / 1e9:,.1f} GB of memory to train, {free}: take fewer or narrower layers"
             }
         )
+    if resolve_device(config.device) == "cpu":
+        need += size.batch(config.batch_size)
+    if need > memory:
+        raise InvalidConfig(
+            {
+                "batch_size": f"a batch of {config.batch_size:,} and these networks need {need / 1e9:,.1f} GB of memory, "
+                f"{free}: lower batch_size or hidden_sizes"
+            }
+        )
+    return need
 
 
 def _head_weights(config: RunConfig, observations: spaces.Dict, action_dim: int) -> int:

@@ -20,7 +20,7 @@ from backend.rules.verdict import Verdict
 from backend.runs import attempts
 from backend.runs.config import RunConfig
 from backend.runs.events import Level
-from worker.agents import TD3, Exploration, NonFinite
+from worker.agents import TD3, Exploration, NonFinite, NonFiniteTransition
 from worker.assessment import Assessment
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Commands, Request, RequestKind, StopRequested
@@ -40,6 +40,9 @@ COVERAGE_EVERY = 1000
 ANSWER_PATIENCE = 5.0
 # A rule that flickers must not fill the disk: steps between a checkpoint and the next on an alert.
 ALERT_INTERVAL = 1000
+
+# Rewards are stored as float32.
+LARGEST = float(np.finfo(np.float32).max)
 
 # What the configuration asks for and the loop measures; the page shows both.
 OBSERVED = ("updates_per_step", "actor_learning_rate", "critic_learning_rate")
@@ -200,6 +203,7 @@ class Training:
         assert episode is not None
         action = self._choose(episode.observation)
         observation, reward, terminated, truncated, info = self.env.step(action)
+        self._refuse_non_finite(action, observation, float(reward))
         self.replay.add(
             episode.observation, action, float(reward), observation, terminated, truncated
         )
@@ -214,6 +218,14 @@ class Training:
             self.journal.log(summary, progress.step, episode.number)
             progress.episodes += 1
             progress.episode = None
+
+    def _refuse_non_finite(self, action: Any, observation: Any, reward: float) -> None:
+        """One NaN in the buffer would come back in batch after batch, and with every checkpoint of it."""
+        vector = observation["vector"]
+        if abs(reward) <= LARGEST and np.isfinite(vector).all():
+            return
+        evidence = {"action": action, "reward": np.array(reward), "next_observation": vector}
+        raise NonFiniteTransition(self.progress.step + 1, evidence)
 
     def _choose(self, observation: Any) -> np.ndarray:
         if self.progress.step < self.config.learning_starts:
@@ -331,7 +343,7 @@ class Training:
         """Stop as the rules ask, with the evidence saved; the weights are those before the update."""
         name = f"non-finite-{self.progress.step:09d}.safetensors"
         path = self.saver.save_evidence(name, error.evidence)
-        self.journal.log({f"learner/{error.network}_loss": math.nan}, *self._clock)
+        self.journal.log({error.metric: math.nan}, *self._clock)
         self.journal.event(Level.CRITICAL, "non-finite", f"{error} Evidence: {path}")
         # Judged before the checkpoint is entered: it must not count as one from before the trouble.
         self.journal.conclude(ANSWER_PATIENCE)

@@ -20,6 +20,7 @@ from backend.cli.options import (
     settings_from,
 )
 from backend.cli.progress import progress_line, progress_reporter, run_document
+from backend.errors import PitwallError
 from backend.settings import read_settings
 
 
@@ -115,6 +116,8 @@ def export_policy(
     """Write a checkpoint's policy for a car: TorchScript, loaded by C++ or Python without Pitwall."""
     from worker.policies import export_policy
 
+    if file.is_dir() or not file.parent.is_dir():
+        raise PitwallError(f"{file} cannot be written: name a file in a folder that is there")
     names = export_policy(checkpoint, file)
     typer.echo(f"{file}: takes {', '.join(names)}, each with a batch dimension of 1; gives actions")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.agents.samples import agent, batch, config, space
-from worker.agents import TD3, NonFinite
+from worker.agents import TD3, NonFiniteUpdate
 from worker.agents.graphs import ORDINARY_CALLS, Recorded, recorded
 from worker.agents.trail import Footprint, Trail
 from worker.kept import KeptMemory
@@ -156,7 +156,7 @@ def test_a_broken_update_on_a_gpu_changes_nothing_and_is_told_with_its_own_batch
     bad = dataclasses.replace(batch(), rewards=rewards, indices=np.arange(100, 108))
     ours.update(bad)
     ours.update(batch(seed=1))
-    with pytest.raises(NonFinite, match=f"not finite at update {before + 1}:") as it:
+    with pytest.raises(NonFiniteUpdate, match=f"not finite at update {before + 1}:") as it:
         ours.update(batch(seed=2))
     assert torch.equal(everything(ours), sound)
     assert it.value.network == "critic"

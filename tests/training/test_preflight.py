@@ -23,16 +23,19 @@ def refusal(tmp_path: Path, space: spaces.Dict, **overrides: object) -> dict[str
     return refused.value.fields
 
 
+def fitting(problem: dict[str, str]) -> int:
+    return int(problem["buffer_size"].rsplit("to ", 1)[1].split(" at")[0].replace(",", ""))
+
+
 def test_every_preset_fits_a_machine_with_room(tmp_path: Path) -> None:
     for preset in ("quickstart", "vision-small"):
         check_machine(parse_config(preset), FRAMES, 2, tmp_path)
 
 
 def test_a_buffer_larger_than_memory_is_refused_with_the_largest_that_fits(tmp_path: Path) -> None:
-    problem = refusal(tmp_path, VECTOR, buffer_size=1_000_000_000)["buffer_size"]
-    assert "GB of memory" in problem
-    fitting = int(problem.rsplit("to ", 1)[1].split(" at")[0].replace(",", ""))
-    assert 0 < fitting < 1_000_000_000
+    problem = refusal(tmp_path, VECTOR, buffer_size=1_000_000_000)
+    assert "GB of memory" in problem["buffer_size"]
+    assert 0 < fitting(problem) < 1_000_000_000
 
 
 def test_frames_that_fill_the_disk_are_refused(tmp_path: Path) -> None:
@@ -45,6 +48,19 @@ def test_networks_larger_than_memory_are_refused(tmp_path: Path) -> None:
     problem = refusal(tmp_path, VECTOR, hidden_sizes=[8192] * 8)["hidden_sizes"]
     assert "1,411 million weights" in problem
     assert "narrower" in problem
+
+
+def test_a_batch_larger_than_memory_is_refused_and_what_it_takes_is_not_the_buffers(
+    tmp_path: Path,
+) -> None:
+    wide = {"hidden_sizes": [8192, 8192], "learning_starts": 70_000, "total_steps": 80_000}
+    problem = refusal(tmp_path, VECTOR, batch_size=65_536, **wide)["batch_size"]
+    assert "lower batch_size or hidden_sizes" in problem
+    alone, beside = (
+        fitting(refusal(tmp_path, VECTOR, buffer_size=1_000_000_000, hidden_sizes=widths))
+        for widths in ([8], [2048, 2048])
+    )
+    assert beside < alone - 3_000_000
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU")

@@ -8,8 +8,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from sqlalchemy import select
 
@@ -182,6 +184,44 @@ def test_a_learner_that_diverges_halts_with_its_evidence_and_its_last_good_weigh
     with lab.database.read() as session:
         critical = [e.kind for e in list_events(session, lab.run_id) if e.level == "critical"]
     assert "non-finite" in critical
+
+
+class Glitch(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """The environment, whose 30th step returns something that is not finite."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], reward: float, observed: float) -> None:
+        super().__init__(env)
+        self._reward, self._observed, self._steps = reward, observed, 0
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._steps += 1
+        if self._steps == 30:
+            observation["vector"][0], reward = self._observed, self._reward
+        return observation, reward, terminated, truncated, info
+
+
+@pytest.mark.parametrize(
+    ("reward", "observed"), [(np.nan, 0.0), (-np.inf, 0.0), (1e300, 0.0), (1.0, np.nan)]
+)
+def test_what_an_environment_gives_that_is_not_finite_never_reaches_the_buffer(
+    make_lab: MakeLab, reward: float, observed: float
+) -> None:
+    lab = make_lab()
+    with lab.attempt() as training:
+        training.env = Glitch(training.env, reward, observed)
+        end = training.run()
+        assert len(training.replay) == training.progress.step == 29
+        for name in ("reward", "vector"):
+            assert np.isfinite(training.replay._arrays[name]).all()
+    assert end.outcome is Outcome.HALTED
+    assert (
+        "the environment gave a reward or an observation that is not finite at step 30"
+        in end.reason
+    )
+    folder = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}"
+    (evidence,) = folder.glob("non-finite-*.safetensors")
+    assert set(safetensors.numpy.load_file(evidence)) == {"action", "reward", "next_observation"}
 
 
 def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(

@@ -5,12 +5,21 @@ from gymnasium import spaces
 from backend.runs.config import RunConfig
 from worker.agents.arithmetic import prepare_torch
 from worker.agents.ddpg import DDPG
-from worker.agents.errors import NonFinite
+from worker.agents.errors import NonFinite, NonFiniteTransition, NonFiniteUpdate
 from worker.agents.memory import keep_freed_memory
 from worker.agents.noise import Exploration
 from worker.agents.td3 import TD3
 
-__all__ = ["DDPG", "TD3", "Exploration", "NonFinite", "make_agent", "prepare_torch"]
+__all__ = [
+    "DDPG",
+    "TD3",
+    "Exploration",
+    "NonFinite",
+    "NonFiniteTransition",
+    "NonFiniteUpdate",
+    "make_agent",
+    "prepare_torch",
+]
 
 
 def make_agent(config: RunConfig, observation_space: spaces.Dict, action_space: spaces.Box) -> TD3:

@@ -8,19 +8,43 @@ from backend.errors import PitwallError
 
 
 class NonFinite(PitwallError):
-    """A loss or gradient is NaN or infinite; the weights are as they were before that update.
+    """Something is NaN or infinite; nothing was learnt from it.
 
-    `evidence` holds what is needed to reproduce it: norms, losses, replay indices and the batch.
+    `evidence` holds arrays to reproduce it with; `metric` is the catalogue name of what is not finite.
     """
 
     title = "Training became non-finite"
+
+    def __init__(self, message: str, metric: str, evidence: Mapping[str, np.ndarray]) -> None:
+        super().__init__(message)
+        self.metric = metric
+        self.evidence = dict(evidence)
+
+
+class NonFiniteUpdate(NonFinite):
+    """A loss or gradient of an update; the weights are as they were before it.
+
+    The evidence is its norms, losses, replay indices and batch.
+    """
 
     def __init__(self, network: str, update: int, evidence: Mapping[str, np.ndarray]) -> None:
         super().__init__(
             f"the {network}'s loss or gradient is not finite at update {update}: "
             "look at the rewards and observations of the saved batch, then lower the learning rate "
-            "or roll back"
+            "or roll back",
+            f"learner/{network}_loss",
+            evidence,
         )
         self.network = network
-        self.update = update
-        self.evidence = dict(evidence)
+
+
+class NonFiniteTransition(NonFinite):
+    """A reward or observation as the environment gave it, or beyond float32; the buffer is without it."""
+
+    def __init__(self, step: int, evidence: Mapping[str, np.ndarray]) -> None:
+        super().__init__(
+            f"the environment gave a reward or an observation that is not finite at step {step:,}: "
+            "it was not stored; look at the saved transition and mend the environment",
+            "episode/return",
+            evidence,
+        )

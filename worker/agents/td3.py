@@ -15,7 +15,7 @@ from torch import nn
 from backend.runs.config import RunConfig
 from worker.agents.diagnostics import ActorTrace, CriticTrace, read
 from worker.agents.encoders import prepare
-from worker.agents.errors import NonFinite
+from worker.agents.errors import NonFiniteUpdate
 from worker.agents.gradients import Optimiser
 from worker.agents.graphs import ORDINARY_CALLS, recorded
 from worker.agents.networks import Actor, Body, Critic
@@ -37,7 +37,7 @@ class TD3:
     loss does not reach it.
 
     A loss or gradient that is not finite stops the device before any weight, target or moment changes, and
-    nothing changes after it. `update` raises NonFinite `lag` updates later: at once on a CPU, where there is
+    nothing changes after it. `update` raises NonFiniteUpdate `lag` updates later: at once on a CPU, where there is
     nothing to wait for; on a GPU when the device is done with that update anyway.
 
     Attributes:
@@ -92,7 +92,7 @@ class TD3:
         """One step of Algorithm 1: the critics, and every `policy_delay`-th time actor and targets.
 
         Raises:
-            NonFinite: of this update or, on a GPU, of the one `lag` updates ago.
+            NonFiniteUpdate: of this update or, on a GPU, of the one `lag` updates ago.
         """
         self.updates += 1
         noise = self._noise.get_state()
@@ -209,7 +209,7 @@ class TD3:
         """Catalogue names to values of the last update; the only place that waits for the device.
 
         Raises:
-            NonFinite: if an update so far was not finite.
+            NonFiniteUpdate: if an update so far was not finite.
         """
         self.confirm()
         return {
@@ -223,7 +223,7 @@ class TD3:
         """Wait until the device has done every update.
 
         Raises:
-            NonFinite: one of them was not finite.
+            NonFiniteUpdate: one of them was not finite.
         """
         self._refuse(self._trail.wait())
 
@@ -238,7 +238,7 @@ class TD3:
         for trace in (self._critic_trace, self._actor_trace):
             if trace is not None:
                 evidence.update(trace.evidence())
-        raise NonFinite(network, broken.update, evidence)
+        raise NonFiniteUpdate(network, broken.update, evidence)
 
     def _repeat(self, broken: Footprint) -> None:
         """Stand where an update before the last left us; nothing has changed since, nor does it now."""
