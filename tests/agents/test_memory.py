@@ -22,4 +22,5 @@ def test_large_tensors_of_one_update_are_the_memory_of_the_next() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(5):
         work()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 1000  # 40,000 by default
+    # By default 40,000; a heap other tests have left in pieces may want one more of these tensors, 2,048 pages.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 10_000
