@@ -127,7 +127,7 @@ def _head_weights(config: RunConfig, observations: spaces.Dict, action_dim: int)
 
 
 def _check(what: str, need: float, free: float, size: int) -> None:
-    if need <= free:
+    if need <= max(0.0, free):
         return
     fitting = max(0, int(size * free / need))
     raise InvalidConfig(

@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from safetensors import SafetensorError
 
 from backend.checkpoints.files import CheckpointFiles
 from backend.checkpoints.kinds import CheckpointKind
@@ -192,6 +193,7 @@ class Training:
         seed = episode_seed(self.config.seed, Stream.TRAINING, progress.episodes)
         began = time.perf_counter()
         observation, _ = self.env.reset(seed=seed)
+        self._refuse_non_finite(observation)
         self.vitals.reset_took(time.perf_counter() - began)
         self.exploration.reset()
         progress.episode = Episode(progress.episodes, seed, observation)
@@ -203,7 +205,7 @@ class Training:
         assert episode is not None
         action = self._choose(episode.observation)
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._refuse_non_finite(action, observation, float(reward))
+        self._refuse_non_finite(observation, float(reward), action)
         self.replay.add(
             episode.observation, action, float(reward), observation, terminated, truncated
         )
@@ -219,13 +221,20 @@ class Training:
             progress.episodes += 1
             progress.episode = None
 
-    def _refuse_non_finite(self, action: Any, observation: Any, reward: float) -> None:
+    def _refuse_non_finite(self, observation: Any, reward: float = 0.0, action: Any = None) -> None:
         """One NaN in the buffer would come back in batch after batch, and with every checkpoint of it."""
         vector = observation["vector"]
         if abs(reward) <= LARGEST and np.isfinite(vector).all():
             return
-        evidence = {"action": action, "reward": np.array(reward), "next_observation": vector}
+        evidence = {"reward": np.array(reward), "next_observation": vector}
+        if action is not None:
+            evidence |= {"action": action, "observation": self._seen}
         raise NonFiniteTransition(self.progress.step + 1, evidence)
+
+    @property
+    def _seen(self) -> Any:
+        assert self.progress.episode is not None
+        return self.progress.episode.observation["vector"]
 
     def _choose(self, observation: Any) -> np.ndarray:
         if self.progress.step < self.config.learning_starts:
@@ -342,7 +351,10 @@ class Training:
     def _diverged(self, error: NonFinite) -> End:
         """Stop as the rules ask, with the evidence saved; the weights are those before the update."""
         name = f"non-finite-{self.progress.step:09d}.safetensors"
-        path = self.saver.save_evidence(name, error.evidence)
+        try:
+            path = str(self.saver.save_evidence(name, error.evidence))
+        except (OSError, SafetensorError) as problem:  # a full disk must not hide what happened
+            path = f"could not be written ({problem})"
         self.journal.log({error.metric: math.nan}, *self._clock)
         self.journal.event(Level.CRITICAL, "non-finite", f"{error} Evidence: {path}")
         # Judged before the checkpoint is entered: it must not count as one from before the trouble.

@@ -1,7 +1,10 @@
 """Gymnasium's own environments in the shape of ours."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -91,3 +94,45 @@ def test_an_environment_of_ones_own_is_named_with_the_module_that_registers_it(
         GymnasiumEnv("own_tasks:OwnBroken-v0")
     with pytest.raises(InvalidConfig, match="No module named 'nowhere'"):
         GymnasiumEnv("nowhere:Own-v0")
+
+
+class Reused(gymnasium.Env[Any, Any]):
+    """Hands out its own state, which it goes on changing; `bound` limits its action."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+
+    def __init__(self, bound: float = 1.0) -> None:
+        self.action_space = gymnasium.spaces.Box(-bound, bound, (1,), np.float32)
+        self.state = np.ones(2, np.float32)
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        self.state[:] = 1
+        return self.state, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.state *= 0.5
+        return self.state, 0.0, False, False, {}
+
+
+@pytest.fixture
+def reused() -> Iterator[None]:
+    gymnasium.register("Reused-v0", entry_point=Reused)
+    gymnasium.register("Unbounded-v0", entry_point=Reused, kwargs={"bound": np.inf})
+    yield
+    del gymnasium.registry["Reused-v0"], gymnasium.registry["Unbounded-v0"]
+
+
+@pytest.mark.usefixtures("reused")
+def test_an_array_the_environment_uses_again_is_copied() -> None:
+    env = GymnasiumEnv("Reused-v0")
+    first, _ = env.reset()
+    second = env.step(np.zeros(1, np.float32))[0]
+    env.step(np.zeros(1, np.float32))
+    assert first["vector"].tolist() == [1.0, 1.0]
+    assert second["vector"].tolist() == [0.5, 0.5]
+
+
+@pytest.mark.usefixtures("reused")
+def test_actions_without_bounds_are_refused() -> None:
+    with pytest.raises(InvalidConfig, match="no bounds"):
+        GymnasiumEnv("Unbounded-v0")

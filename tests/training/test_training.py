@@ -221,7 +221,12 @@ def test_what_an_environment_gives_that_is_not_finite_never_reaches_the_buffer(
     )
     folder = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}"
     (evidence,) = folder.glob("non-finite-*.safetensors")
-    assert set(safetensors.numpy.load_file(evidence)) == {"action", "reward", "next_observation"}
+    assert set(safetensors.numpy.load_file(evidence)) == {
+        "action",
+        "reward",
+        "observation",
+        "next_observation",
+    }
 
 
 def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(

@@ -28,6 +28,8 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
             raise _refused(name, f"{type(error).__name__}: {error}") from error
         if not isinstance(inner.action_space, spaces.Box):
             raise _refused(name, f"its actions are {inner.action_space}, a Box is needed")
+        if not inner.action_space.is_bounded():
+            raise _refused(name, f"its actions {inner.action_space} have no bounds to scale to")
         if not isinstance(inner.observation_space, spaces.Box):
             raise _refused(name, f"its observations are {inner.observation_space}, not a Box")
         self._env: gymnasium.Env[Any, Any] = RescaleAction(inner, np.float32(-1), np.float32(1))
@@ -63,7 +65,8 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
 
 
 def _vector(observation: Any) -> Observation:
-    return {"vector": np.asarray(observation, dtype=np.float32).ravel()}
+    # a copy: environments may hand out one array again and again
+    return {"vector": np.array(observation, dtype=np.float32).ravel()}
 
 
 def _refused(name: str, problem: str) -> InvalidConfig:
