@@ -127,12 +127,13 @@ def _head_weights(config: RunConfig, observations: spaces.Dict, action_dim: int)
 
 
 def _check(what: str, need: float, free: float, size: int) -> None:
-    if need <= max(0.0, free):
+    free = max(0.0, free)
+    if need <= free:
         return
-    fitting = max(0, int(size * free / need))
+    fitting = int(size * free / need)
     raise InvalidConfig(
         {
             "buffer_size": f"{size:,} transitions need {need / 1e9:,.1f} GB of {what}, "
-            f"{max(0.0, free) / 1e9:,.1f} GB can be had: lower it to {fitting:,} at most"
+            f"{free / 1e9:,.1f} GB can be had: lower it to {fitting:,} at most"
         }
     )

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -205,7 +205,8 @@ class Training:
         assert episode is not None
         action = self._choose(episode.observation)
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._refuse_non_finite(observation, float(reward), action)
+        before = {"action": action, "observation": episode.observation["vector"]}
+        self._refuse_non_finite(observation, float(reward), before)
         self.replay.add(
             episode.observation, action, float(reward), observation, terminated, truncated
         )
@@ -221,20 +222,15 @@ class Training:
             progress.episodes += 1
             progress.episode = None
 
-    def _refuse_non_finite(self, observation: Any, reward: float = 0.0, action: Any = None) -> None:
+    def _refuse_non_finite(
+        self, observation: Any, reward: float = 0.0, before: Mapping[str, np.ndarray] | None = None
+    ) -> None:
         """One NaN in the buffer would come back in batch after batch, and with every checkpoint of it."""
         vector = observation["vector"]
         if abs(reward) <= LARGEST and np.isfinite(vector).all():
             return
-        evidence = {"reward": np.array(reward), "next_observation": vector}
-        if action is not None:
-            evidence |= {"action": action, "observation": self._seen}
-        raise NonFiniteTransition(self.progress.step + 1, evidence)
-
-    @property
-    def _seen(self) -> Any:
-        assert self.progress.episode is not None
-        return self.progress.episode.observation["vector"]
+        found = {"reward": np.array(reward), "next_observation": vector}
+        raise NonFiniteTransition(self.progress.step + 1, {**(before or {}), **found})
 
     def _choose(self, observation: Any) -> np.ndarray:
         if self.progress.step < self.config.learning_starts:

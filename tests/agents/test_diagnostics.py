@@ -152,6 +152,18 @@ def test_without_waiting_a_broken_update_is_told_two_updates_later_as_if_at_once
         np.testing.assert_array_equal(value, expected.value.evidence[name], err_msg=name)
 
 
+def test_the_evidence_of_a_broken_update_has_no_actors_numbers_of_another() -> None:
+    learner = TD3(config(policy_delay=2), space(), actions(), lag=2)
+    for number in range(2):
+        learner.update(batch(seed=number))
+    learner.update(dataclasses.replace(batch(), rewards=spoilt()))
+    learner.update(batch(seed=4))
+    with pytest.raises(NonFinite) as it:
+        learner.confirm()
+    assert "critic_loss" in it.value.evidence
+    assert "actor_loss" not in it.value.evidence
+
+
 def test_a_network_that_is_not_finite_is_told_as_the_actors() -> None:
     learner = agent(policy_delay=1)
     learner.actor_optimiser.vector.values[0] = torch.inf

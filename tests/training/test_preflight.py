@@ -11,7 +11,7 @@ from backend.errors import InvalidConfig
 from backend.runs.config import parse_config
 from backend.runs.service import get_run
 from tests.training.conftest import MakeLab
-from worker.preflight import check_machine
+from worker.preflight import _check, check_machine
 
 VECTOR = spaces.Dict({"vector": spaces.Box(-1, 1, (53,), np.float32)})
 FRAMES = spaces.Dict({**VECTOR.spaces, "image": spaces.Box(0, 255, (4, 84, 84), np.uint8)})
@@ -42,6 +42,12 @@ def test_frames_that_fill_the_disk_are_refused(tmp_path: Path) -> None:
     space = spaces.Dict({"image": FRAMES["image"], "command": spaces.Box(-1, 1, (1,))})
     problem = refusal(tmp_path, space, buffer_size=200_000_000)["buffer_size"]
     assert "GB can be had" in problem
+
+
+def test_a_full_disk_is_enough_for_a_buffer_without_frames() -> None:
+    _check("disk", need=0, free=-5e8, size=1000)
+    with pytest.raises(InvalidConfig, match=r"0\.0 GB can be had: lower it to 0 at most"):
+        _check("disk", need=1e9, free=-5e8, size=1000)
 
 
 def test_networks_larger_than_memory_are_refused(tmp_path: Path) -> None:

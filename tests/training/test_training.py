@@ -27,6 +27,7 @@ from backend.runs.models import Segment
 from backend.runs.service import get_run, request_resume
 from backend.runs.states import RunState
 from tests.training.conftest import HALT, SAVE, MakeLab
+from worker.agents import NonFiniteTransition
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Request, RequestKind
 from worker.train import offer
@@ -227,6 +228,21 @@ def test_what_an_environment_gives_that_is_not_finite_never_reaches_the_buffer(
         "observation",
         "next_observation",
     }
+
+
+def test_an_episode_that_begins_with_a_nan_is_refused(make_lab: MakeLab) -> None:
+    class Blind(gymnasium.Wrapper[Any, Any, Any, Any]):
+        def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+            observation, info = self.env.reset(**options)
+            observation["vector"][0] = np.nan
+            return observation, info
+
+    lab = make_lab()
+    with lab.attempt() as training:
+        training.env = Blind(training.env)
+        with pytest.raises(NonFiniteTransition, match="at step 1:"):
+            training._between_episodes()
+        assert len(training.replay) == 0
 
 
 def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(

@@ -22,7 +22,7 @@ class NonFinite(PitwallError):
 
 
 class NonFiniteUpdate(NonFinite):
-    """A loss or gradient of an update; the weights are as they were before it.
+    """A loss or gradient of an update; the weights of that network and all targets are as they were before it.
 
     The evidence is its norms, losses, replay indices and batch.
     """

@@ -45,13 +45,13 @@ class Optimiser:
         network: nn.Module,
         learning_rate: float,
         max_norm: float,
-        broken: torch.Tensor | None = None,
+        broken: torch.Tensor,
     ) -> None:
         self.vector = ParameterVector(network)
         self.learning_rate = learning_rate
         self._max_norm = max_norm
         values = self.vector.values
-        self.broken = torch.zeros((), device=values.device) if broken is None else broken
+        self.broken = broken
         self._moments = {
             "step": torch.zeros((), device=values.device),
             "exp_avg": torch.zeros_like(values),

@@ -36,8 +36,8 @@ class TD3:
     With `shared_encoder` the actor's is a copy of the critics', renewed at each update, and the actor's
     loss does not reach it.
 
-    A loss or gradient that is not finite stops the device before any weight, target or moment changes, and
-    nothing changes after it. `update` raises NonFiniteUpdate `lag` updates later: at once on a CPU, where there is
+    A loss or gradient that is not finite stops the device before that network's weights or moments change, or
+    any target, and nothing changes after it. `update` raises NonFiniteUpdate `lag` updates later: at once on a CPU, where there is
     nothing to wait for; on a GPU when the device is done with that update anyway.
 
     Attributes:
@@ -206,7 +206,7 @@ class TD3:
         return theirs if shared else self.actor.encode(observations), state
 
     def diagnostics(self) -> dict[str, float]:
-        """Catalogue names to values of the last update; the only place that waits for the device.
+        """Catalogue names to values of the last update; waits for the device.
 
         Raises:
             NonFiniteUpdate: if an update so far was not finite.
@@ -235,9 +235,9 @@ class TD3:
         assert self._critic_trace is not None
         network = "actor" if self._critic_trace.finite else "critic"
         evidence = broken.batch.arrays()
-        for trace in (self._critic_trace, self._actor_trace):
-            if trace is not None:
-                evidence.update(trace.evidence())
+        evidence.update(self._critic_trace.evidence())
+        if self._actor_trace is not None and self._actor_moves(broken.update):
+            evidence.update(self._actor_trace.evidence())
         raise NonFiniteUpdate(network, broken.update, evidence)
 
     def _repeat(self, broken: Footprint) -> None:
