@@ -14,7 +14,7 @@ from worker.environment.starts import HELD_OUT, SECOND_TOWN
 from worker.evaluation import Evaluation, Policy, evaluate
 from worker.journal import Journal
 from worker.progress import Progress
-from worker.seeding import Stream, episode_seed
+from worker.seeding import Stream, begin_episode, episode_seed
 from worker.snapshots import Snapshots
 from worker.vitals import Vitals
 
@@ -49,21 +49,9 @@ class Assessment:
         self._snapshots = snapshots
 
     def measure_references(self) -> None:
-        """Once a run, before anything is learnt: what the random policy and a scripted driver reach.
-
-        Raises:
-            InvalidConfig: the second town, or a route there, does not exist.
-        """
-        self._visit_second_town()
+        """Once a run, before anything is learnt: what the random policy and a scripted driver reach."""
         self._measure_random()
         self._measure_baseline()
-
-    def _visit_second_town(self) -> None:
-        """A wrong name shall not end the run days later."""
-        env = self._env.unwrapped
-        if isinstance(env, DrivingEnv) and self._config.second_town:
-            env.travel(abroad=True)
-            env.travel(abroad=False)
 
     def _measure_random(self) -> None:
         """Returns of the exploring policy: the line every learner must leave."""
@@ -74,7 +62,7 @@ class Assessment:
             )
             seed = episode_seed(config.seed, Stream.REFERENCE, number)
             explorer = Exploration(config.model_copy(update={"seed": seed}), self._agent.action_dim)
-            self._env.reset(seed=seed)
+            begin_episode(self._env, seed)
             over = False
             while not over:
                 self._attend()

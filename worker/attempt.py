@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gymnasium import spaces
 
+from backend.checkpoints.files import sweep_unfinished
 from backend.checkpoints.models import Checkpoint
 from backend.database import Database
 from backend.errors import FencedOff
@@ -46,12 +47,16 @@ NOT_EXACT = "this simulator did not repeat it bit for bit"
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the database tells an attempt to do."""
+    """What the database tells an attempt to do.
+
+    `untried`: nothing was ever learnt with this configuration; a fork begins so at another run's checkpoint.
+    """
 
     claim: Claim
     config: RunConfig
     address: SimulatorAddress | None
     checkpoint: Path | None
+    untried: bool
     engine: GateEngine
 
 
@@ -74,6 +79,7 @@ def read_assignment(database: Database, run_id: int, token: str) -> Assignment:
             config=config,
             address=_address(simulator) if simulator else None,
             checkpoint=Path(start.path) if start else None,
+            untried=start is None or start.run_id != run_id,
             engine=warm_engine(session, run_id),
         )
 
@@ -99,6 +105,7 @@ def opened(
     config, run_id = assignment.config, assignment.claim.run_id
     folder = settings.checkpoints_folder / f"run-{run_id:06d}"
     folder.mkdir(parents=True, exist_ok=True)
+    sweep_unfinished(folder)
     tell = Stages(database, run_id, assignment.claim.token, commands)
     with ExitStack() as stack:
         probes = _probe(assignment, tell)
@@ -108,10 +115,9 @@ def opened(
         observations, actions = env.observation_space, env.action_space
         assert isinstance(observations, spaces.Dict)
         assert isinstance(actions, spaces.Box)
-        check_machine(config, observations, math.prod(actions.shape), folder)
-        rehearsed = {}
-        if assignment.checkpoint is None:
-            rehearsed = rehearse(config, env, folder, tell).describe(config)
+        action_dim = math.prod(actions.shape)
+        check_machine(config, observations, action_dim, folder, begun=not assignment.untried)
+        rehearsal = rehearse(config, env, folder, tell) if assignment.untried else None
         seed_generators(config.seed)
         agent = make_agent(config, observations, actions)
         replay = ReplayBuffer(
@@ -136,6 +142,7 @@ def opened(
         if not replayed:
             progress.episode = None
             journal.event(Level.INFO, "episode", "The episode under way begins anew: " + NOT_EXACT)
+        rehearsed = rehearsal.describe(config, progress.step) if rehearsal else {}
         journal.observe({**surroundings(agent.device), **probes, **rehearsed})
         if rehearsed:
             journal.event(
@@ -162,12 +169,12 @@ def opened(
 
 
 def _probe(assignment: Assignment, tell: Tell) -> dict[str, str]:
-    """Once a run, before its first step: does its reward prefer driving well, with the numbers.
+    """Once a configuration, before its first step: does its reward prefer driving well, with the numbers.
 
     Raises:
         InvalidConfig: it does not.
     """
-    if assignment.checkpoint is not None or assignment.address is None:
+    if not assignment.untried or assignment.address is None:
         return {}
     report = probe_rewards(assignment.config, assignment.address, tell)
     earned = ", ".join(f"{name} {value:,.0f}" for name, value in report.returns.items())

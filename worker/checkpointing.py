@@ -99,7 +99,8 @@ def capture_checkpoint(
 def write_checkpoint(capture: Capture) -> CheckpointFiles:
     """Write it whole or not at all; durable when this returns. To be called once for each capture.
 
-    Regions of the replay buffer that did not change since its last checkpoint are hard links to it.
+    Regions of the replay buffer that did not change since its last checkpoint are hard links to it, until
+    MOST_SHARERS share them.
 
     Raises:
         CheckpointError: the disk is full or fails; earlier checkpoints are whole.

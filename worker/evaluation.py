@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.environment.starts import TRAINING
+from worker.seeding import begin_episode
 
 Policy = Callable[[Mapping[str, NDArray[Any]]], NDArray[np.float32]]
 Record = dict[str, float]
@@ -152,7 +153,7 @@ def _drive(
 ) -> Record:
     if callable(forget := getattr(policy, "reset", None)):
         forget()
-    observation, _ = env.reset(seed=seed, options=options)
+    observation = begin_episode(env, seed, options)
     if watcher is not None:
         watcher.began(options["route"], seed)
     while True:

@@ -10,11 +10,12 @@ import torch
 from gymnasium import spaces
 from psutil import virtual_memory
 
+from backend.checkpoints.files import MOST_SHARERS
 from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig
 from worker.agents.encoders import ENCODERS, make_encoder
 from worker.agents.td3 import resolve_device
-from worker.replay import replay_size
+from worker.replay import ReplaySize, replay_size
 
 # The rest of the trainer and of the machine must live too.
 SPARE_MEMORY = 1.0e9
@@ -23,6 +24,10 @@ SPARE_DISK = 1.0e9
 # Adam's moments; the copy that is written; the file read again and what it holds; a second learner.
 MEMORY_PER_WEIGHT = 100
 GPU_PER_WEIGHT = 44
+# Of a checkpoint: online, target and Adam's moments.
+DISK_PER_WEIGHT = 16
+# Besides the rolling ones there are the best and the last.
+BESIDES_ROLLING = 2
 # How often a layer's output exists at once, a little more than was measured on a GPU, whose update has two CUDA graphs
 # with memory of their own; and what cuDNN and cuBLAS work in.
 OUTPUT_COPIES = 10
@@ -30,9 +35,14 @@ GPU_WORKSPACE = 0.3e9
 
 
 def check_machine(
-    config: RunConfig, observations: spaces.Dict, action_dim: int, folder: Path
+    config: RunConfig,
+    observations: spaces.Dict,
+    action_dim: int,
+    folder: Path,
+    *,
+    begun: bool = False,
 ) -> None:
-    """Refuse a run that cannot fit, with the numbers.
+    """Refuse a run that cannot fit, with the numbers. The checkpoints of one that has `begun` are there already.
 
     Raises:
         InvalidConfig: for a device that is not there, or a buffer or networks larger than memory, disk or GPU.
@@ -46,9 +56,32 @@ def check_machine(
     memory -= _check_learner(config, size, memory)
     need = replay_size(config.buffer_size, observations, action_dim)
     _check("memory", need.memory, memory, config.buffer_size)
-    _check("disk", need.disk, shutil.disk_usage(folder).free - SPARE_DISK, config.buffer_size)
+    disk = shutil.disk_usage(folder).free - SPARE_DISK
+    if begun:
+        _check("disk", need.disk, disk, config.buffer_size)
+    else:
+        networks = DISK_PER_WEIGHT * size.weights
+        _check_disk(config, need, checkpoints_size(config, need, networks), disk)
     if resolve_device(config.device) == "cuda":
         _check_gpu(config, learner_memory(config, observations, action_dim))
+
+
+def checkpoints_size(config: RunConfig, buffer: ReplaySize, networks: int) -> int:
+    """Bytes of disk a run's checkpoints take once the buffer is full; `networks` are those of one without it."""
+    kept = config.checkpoints_kept + BESIDES_ROLLING
+    return kept * networks + math.ceil(kept / MOST_SHARERS) * (buffer.memory + buffer.disk)
+
+
+def _check_disk(config: RunConfig, buffer: ReplaySize, checkpoints: int, free: float) -> None:
+    need, free = buffer.disk + checkpoints, max(0.0, free)
+    if need > free:
+        raise InvalidConfig(
+            {
+                "buffer_size": f"{config.buffer_size:,} transitions and the checkpoints that hold them need "
+                f"{need / 1e9:,.1f} GB of disk, {free / 1e9:,.1f} GB can be had: lower it, or "
+                f"checkpoints_kept ({config.checkpoints_kept}), or free space"
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,22 @@ import torch
 from gymnasium import spaces
 
 from backend.checkpoints.kinds import CheckpointKind
-from backend.errors import FencedOff, PitwallError
+from backend.errors import FencedOff, InvalidConfig, PitwallError
 from backend.runs.config import RunConfig
 from worker.agents import Exploration, make_agent
 from worker.commands import StopRequested
 from worker.environment import SimulatorLost
+from worker.environment.carla_env import DrivingEnv
 from worker.environment.observation import Action, Observation
+from worker.preflight import checkpoints_size
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer, ReplaySize, replay_size
 from worker.saving import Saver
-from worker.seeding import Stream, episode_seed
+from worker.seeding import Stream, begin_episode, episode_seed
 from worker.stages import Tell, untold
 
 DECISIONS = 20
 MOST_UPDATES = 8
-MOST_SETTLING = 40
 FOLDER = ".preflight"
 PHASES = (
     "exploration",
@@ -65,31 +66,36 @@ class Rehearsal:
     gpu_bytes: int
     took: float
 
-    def describe(self, config: RunConfig) -> dict[str, str]:
-        """The result in words, by the names the run page shows."""
+    def describe(self, config: RunConfig, step: int = 0) -> dict[str, str]:
+        """The result in words, by the names the run page shows; the time is that from `step` on."""
         learning = 1 / (self.acting + config.updates_per_step * self.updating)
         return {
             "preflight": f"passed in {self.took:.1f} s: exploration, phase change, {self.updates} updates, "
             "evaluation, checkpoint, restore",
             "expected_speed": f"exploring {_rate(1 / self.exploring)}, learning {_rate(learning)}, evaluating "
             f"{_rate(1 / self.evaluating)} decisions/s; an update takes {1e3 * self.updating:,.1f} ms",
-            "expected_time": self._time(config),
+            "expected_time": self._time(config, step),
             "expected_memory": f"replay buffer {_bytes(self.size.memory)} of memory and "
             f"{_bytes(self.size.disk)} of disk when full; {_bytes(self.checkpoint_bytes)} a checkpoint "
-            f"besides the buffer{self._gpu()}",
+            f"besides the buffer; all checkpoints about {_bytes(self._checkpoints(config))} of disk"
+            f"{self._gpu()}",
         }
+
+    def _checkpoints(self, config: RunConfig) -> int:
+        return checkpoints_size(config, self.size, self.checkpoint_bytes)
 
     def _gpu(self) -> str:
         return f"; {_bytes(self.gpu_bytes)} of the GPU" if self.gpu_bytes else ""
 
-    def _time(self, config: RunConfig) -> str:
-        learnt = config.total_steps - config.learning_starts
-        exploration = config.learning_starts * self.exploring
+    def _time(self, config: RunConfig, step: int) -> str:
+        explored = max(0, config.learning_starts - step)
+        learnt = config.total_steps - max(step, config.learning_starts)
+        exploration = explored * self.exploring
         learning = learnt * (self.acting + config.updates_per_step * self.updating)
         parts = [f"exploration {_duration(exploration)}", f"learning {_duration(learning)}"]
         total = exploration + learning
         if config.evaluation_interval and self.longest_episode:
-            times = config.total_steps // config.evaluation_interval + 1
+            times = (config.total_steps - step) // config.evaluation_interval + 1
             most = times * config.evaluation_episodes * self.longest_episode * self.evaluating
             parts.append(f"evaluations {_duration(most)} at most")
             total += most
@@ -103,6 +109,7 @@ def rehearse(
 
     Raises:
         RehearsalFailed: with the phase at fault.
+        InvalidConfig: the second town lacks a route.
         SimulatorLost: no fault of the configuration.
     """
     began = time.perf_counter()
@@ -127,7 +134,10 @@ class _Rehearsing:
     def __init__(
         self, config: RunConfig, env: gymnasium.Env[Any, Any], folder: Path, tell: Tell
     ) -> None:
-        self._config = config
+        # However long the delay, the actor's turn is tried too; an update then takes a little less than this.
+        self._config = config.model_copy(
+            update={"policy_delay": min(config.policy_delay, MOST_UPDATES // 2)}
+        )
         self._env = env
         self._folder = folder
         self._tell = tell
@@ -163,6 +173,7 @@ class _Rehearsing:
             acting = self._drive(lambda seen: self._exploration.perturb(agent.act(seen), step))
         with self._at("evaluation"):
             evaluating = self._drive(agent.act, evaluation=True, route=0)
+            self._visit_second_town()
         with self._at("checkpoint and restore"):
             size = self._save_and_restore()
         space = self._env.observation_space
@@ -187,7 +198,7 @@ class _Rehearsing:
         for _ in range(DECISIONS):
             self._beat()
             if over:
-                observation, _ = self._env.reset(seed=self._seed, options=options or None)
+                observation = begin_episode(self._env, self._seed, options)
             began = time.perf_counter()
             action = choose(observation)
             following, reward, terminated, truncated, _ = self._env.step(action)
@@ -196,11 +207,17 @@ class _Rehearsing:
             observation, over = following, terminated or truncated
         return seconds / DECISIONS
 
+    def _visit_second_town(self) -> None:
+        """A route that does not exist there shall not end the run days later."""
+        env = self._env.unwrapped
+        if isinstance(env, DrivingEnv) and self._config.second_town:
+            env.travel(abroad=True)
+            env.travel(abroad=False)
+
     def _update(self) -> tuple[float, int]:
         """Seconds of an update once they have settled, and how many were made; the actor's turn among them."""
-        count = min(MOST_UPDATES, 2 * self._config.policy_delay)
-        settling = min(MOST_SETTLING, self._agent.settling)
-        for _ in range(settling):
+        count = 2 * self._config.policy_delay
+        for _ in range(self._agent.settling):
             self._beat()
             self._agent.update(self._replay.sample(self._config.batch_size))
         self._agent.diagnostics()
@@ -209,7 +226,7 @@ class _Rehearsing:
             self._beat()
             self._agent.update(self._replay.sample(self._config.batch_size))
         self._agent.diagnostics()
-        return (time.perf_counter() - began) / count, count + settling
+        return (time.perf_counter() - began) / count, count + self._agent.settling
 
     @contextmanager
     def _at(self, phase: str) -> Iterator[None]:
@@ -217,7 +234,7 @@ class _Rehearsing:
         self._beat()
         try:
             yield
-        except (SimulatorLost, RehearsalFailed, StopRequested, FencedOff):
+        except (SimulatorLost, InvalidConfig, StopRequested, FencedOff):
             raise
         except Exception as error:
             raise RehearsalFailed(f"pre-flight: {phase} failed: {error}") from error
@@ -231,7 +248,7 @@ class _Rehearsing:
         Raises:
             PitwallError: it does not.
         """
-        observation, _ = self._env.reset(seed=self._seed)
+        observation = begin_episode(self._env, self._seed)
         progress = Progress(step=2 * DECISIONS, episode=Episode(0, self._seed, observation))
         _, files = self._saver.save(CheckpointKind.MANUAL, progress)
         agent, replay, _, saver = self._parts()

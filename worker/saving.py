@@ -11,7 +11,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from backend.checkpoints.files import CheckpointFiles
+from backend.checkpoints.files import CheckpointFiles, unused_path
 from backend.checkpoints.kinds import CheckpointKind
 from backend.errors import CheckpointError
 from backend.runs.config import RunConfig
@@ -29,6 +29,7 @@ from worker.checkpointing import (
 from worker.kept import KeptMemory
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
+from worker.seeding import begin_episode
 from worker.stages import Tell, untold
 
 Written = Callable[[CheckpointInfo, CheckpointFiles | CheckpointError], None]
@@ -126,8 +127,8 @@ class Saver:
         return _unpacked(state.progress)
 
     def save_evidence(self, name: str, evidence: Mapping[str, NDArray[Any]]) -> Path:
-        """Arrays for a person to look at, beside the checkpoints."""
-        path = self._folder / name
+        """Arrays for a person to look at, beside the checkpoints; what earlier attempts left stays."""
+        path = unused_path(self._folder, f"{name}.safetensors")
         safetensors.numpy.save_file(
             {key: np.ascontiguousarray(value) for key, value in evidence.items()}, path
         )
@@ -148,7 +149,7 @@ def replay_episode(env: gymnasium.Env[Any, Any], episode: Episode, tell: Tell = 
 
     A simulator that is not deterministic (a real CARLA server, other traffic) ends up elsewhere.
     """
-    observation, _ = env.reset(seed=episode.seed)
+    observation = begin_episode(env, episode.seed)
     over = False
     for number, action in enumerate(episode.actions, 1):
         if over:

@@ -1,8 +1,11 @@
 """Seeds: of episodes a function of the run's seed and the episode's number, so nothing needs saving."""
 
 import random
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
+import gymnasium
 import numpy as np
 import torch
 
@@ -24,11 +27,22 @@ def episode_seed(run_seed: int, stream: Stream, number: int) -> int:
     return int(sequence.generate_state(1)[0] >> 1)
 
 
-def seed_generators(seed: int) -> None:
-    """Seed the global generators of python, numpy and torch.
+def begin_episode(
+    env: gymnasium.Env[Any, Any], seed: int, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Reset the environment to an episode that is a function of `seed`; its first observation.
 
-    Pitwall draws from generators of its own; environments and code of users may draw from these.
+    The global generators start from the seed too: an environment may draw from them, and an episode that is
+    driven again must find there what it found.
     """
+    seed_generators(seed)
+    observation: dict[str, Any]
+    observation, _ = env.reset(seed=seed, options=dict(options) if options else None)
+    return observation
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of python, numpy and torch; Pitwall itself draws from its own."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

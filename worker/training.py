@@ -32,7 +32,7 @@ from worker.journal import DRIVING, Journal
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
 from worker.saving import Saver
-from worker.seeding import Stream, episode_seed
+from worker.seeding import Stream, begin_episode, episode_seed
 from worker.snapshots import Snapshots
 from worker.vitals import Vitals
 
@@ -179,6 +179,8 @@ class Training:
 
     def _stop(self, request: Request) -> End:
         outcome, kind = STOPS[request.kind]
+        if kind in (CheckpointKind.HALT, CheckpointKind.DRAIN):
+            self.agent.confirm()  # a GPU's last updates: the next attempt would not hear that one broke
         if kind is not None:
             self._save(kind)
         return End(outcome, request.reason, request)
@@ -192,7 +194,7 @@ class Training:
             self._evaluate()
         seed = episode_seed(self.config.seed, Stream.TRAINING, progress.episodes)
         began = time.perf_counter()
-        observation, _ = self.env.reset(seed=seed)
+        observation = begin_episode(self.env, seed)
         self._refuse_non_finite(observation)
         self.vitals.reset_took(time.perf_counter() - began)
         self.exploration.reset()
@@ -346,7 +348,7 @@ class Training:
 
     def _diverged(self, error: NonFinite) -> End:
         """Stop as the rules ask, with the evidence saved; the weights are those before the update."""
-        name = f"non-finite-{self.progress.step:09d}.safetensors"
+        name = f"non-finite-{self.progress.step:09d}"
         try:
             path = str(self.saver.save_evidence(name, error.evidence))
         except (OSError, SafetensorError) as problem:  # a full disk must not hide what happened

@@ -15,6 +15,8 @@ from backend.errors import CheckpointDamaged, CheckpointError
 MANIFEST = "manifest.json"
 FORMAT = 1
 UNFINISHED = ".unfinished"
+# Checkpoints that share one file: a bit that rots in it damages these, and those before them are whole.
+MOST_SHARERS = 3
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -56,8 +58,10 @@ class Draft:
         return self._enter(name, FileEntry(size, digest.hexdigest()))
 
     def link(self, name: str, source: Path, sha256: str) -> bool:
-        """Share a file of an earlier checkpoint; False where that is impossible."""
+        """Share a file of an earlier checkpoint; False where that is impossible, or enough share it already."""
         try:
+            if source.stat().st_nlink >= MOST_SHARERS:
+                return False
             os.link(source, self.folder / name)
         except OSError:
             return False
@@ -103,11 +107,12 @@ def drafting(path: Path) -> Iterator[Draft]:
 
 
 def unused_path(folder: Path, name: str) -> Path:
-    """`folder/name`, or with a number after it where that is taken."""
-    path, number = folder / name, 1
+    """`folder/name`, or with a number after it, before a suffix, where that is taken."""
+    wanted = path = folder / name
+    number = 1
     while path.exists():
         number += 1
-        path = folder / f"{name}-{number}"
+        path = wanted.with_stem(f"{wanted.stem}-{number}")
     return path
 
 
@@ -174,7 +179,7 @@ def delete_checkpoint(path: Path) -> None:
         path.rename(doomed)
     except FileNotFoundError:
         return
-    shutil.rmtree(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)  # the run's next attempt sweeps up what is left
 
 
 def sweep_unfinished(folder: Path) -> int:

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.checkpoints.files import delete_checkpoint, read_manifest, verify_checkpoint
+from backend.checkpoints.files import (
+    MOST_SHARERS,
+    delete_checkpoint,
+    read_manifest,
+    verify_checkpoint,
+)
 from backend.errors import CheckpointDamaged, CheckpointError
 from tests.checkpoints.loop import CONFIG, Loop, seed_everything
 from worker.checkpointing import load_checkpoint
@@ -48,6 +53,21 @@ def test_regions_of_the_buffer_that_did_not_change_are_shared(tmp_path: Path) ->
     assert 0 < sum(count == 1 for count in links.values()) <= 2
     assert sum(count == 2 for count in links.values()) >= 1
     assert verify_checkpoint(first.path).sha256 == first.sha256
+
+
+def test_a_region_that_rots_leaves_a_checkpoint_before_it_whole(tmp_path: Path) -> None:
+    loop = trained(110)
+    saved = [loop.save(tmp_path).path for _ in range(MOST_SHARERS + 1)]
+    region = saved[-1] / "replay-00000.safetensors"
+    data = bytearray(region.read_bytes())
+    data[-1] ^= 1
+    region.write_bytes(data)
+    with pytest.raises(CheckpointDamaged, match="replay-00000"):
+        verify_checkpoint(saved[-1])
+    for path in saved[:MOST_SHARERS]:
+        verify_checkpoint(path)
+    older = saved[0] / "replay-00000.safetensors"
+    assert older.stat().st_nlink == MOST_SHARERS
 
 
 def test_sharing_goes_on_after_a_load_and_after_the_source_is_gone(tmp_path: Path) -> None:

@@ -131,3 +131,5 @@ def test_names_already_taken_get_a_number(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a-2").mkdir()
     assert unused_path(tmp_path, "a") == tmp_path / "a-3"
+    (tmp_path / "a.safetensors").touch()
+    assert unused_path(tmp_path, "a.safetensors") == tmp_path / "a-2.safetensors"

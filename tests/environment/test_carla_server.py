@@ -140,7 +140,6 @@ def test_a_trip_to_the_second_town_leaves_the_first_as_it_was(simulator: Simulat
 
 def test_a_second_town_the_server_does_not_have_is_refused(simulator: SimulatorAddress) -> None:
     overrides = {"second_town": "Atlantis", "second_town_routes": ["0-6"]}
-    driving = DrivingEnv(parse_config("quickstart", overrides), simulator)
     with pytest.raises(InvalidConfig, match="no map 'Atlantis'"):
-        driving.travel(abroad=True)
-    driving.close()
+        DrivingEnv(parse_config("quickstart", overrides), simulator)
+    assert_empty_and_free_running(simulator)

@@ -11,7 +11,8 @@ from backend.errors import InvalidConfig
 from backend.runs.config import parse_config
 from backend.runs.service import get_run
 from tests.training.conftest import MakeLab
-from worker.preflight import _check, check_machine
+from worker.preflight import _check, check_machine, checkpoints_size
+from worker.replay import ReplaySize
 
 VECTOR = spaces.Dict({"vector": spaces.Box(-1, 1, (53,), np.float32)})
 FRAMES = spaces.Dict({**VECTOR.spaces, "image": spaces.Box(0, 255, (4, 84, 84), np.uint8)})
@@ -41,7 +42,22 @@ def test_a_buffer_larger_than_memory_is_refused_with_the_largest_that_fits(tmp_p
 def test_frames_that_fill_the_disk_are_refused(tmp_path: Path) -> None:
     space = spaces.Dict({"image": FRAMES["image"], "command": spaces.Box(-1, 1, (1,))})
     problem = refusal(tmp_path, space, buffer_size=200_000_000)["buffer_size"]
+    assert "of disk" in problem
     assert "GB can be had" in problem
+
+
+def test_the_checkpoints_a_run_will_keep_are_reckoned_with_until_they_are_there(
+    tmp_path: Path,
+) -> None:
+    config = parse_config("quickstart", {"checkpoints_kept": 1000, "buffer_size": 3_000_000})
+    with pytest.raises(InvalidConfig, match=r"checkpoints_kept \(1000\)"):
+        check_machine(config, VECTOR, 2, tmp_path)
+    check_machine(config, VECTOR, 2, tmp_path, begun=True)
+
+
+def test_checkpoints_share_the_buffer_three_by_three() -> None:
+    config, buffer = parse_config("quickstart", {"checkpoints_kept": 5}), ReplaySize(100, 1000)
+    assert checkpoints_size(config, buffer, networks=7) == 7 * 7 + 3 * 1100
 
 
 def test_a_full_disk_is_enough_for_a_buffer_without_frames() -> None:

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from backend.runs.config import RunConfig, parse_config
+from backend.checkpoints.service import list_checkpoints
+from backend.runs.config import RunConfig, changed_config, parse_config
 from backend.runs.events import list_events
+from backend.runs.forks import fork_run
 from backend.runs.service import get_run, request_resume
-from tests.training.conftest import SMALL, MakeLab
+from backend.runs.states import RunState
+from tests.training.conftest import SMALL, Lab, MakeLab
 from worker.commands import Request, RequestKind
 from worker.environment import SimulatorLost
 from worker.environment.gymnasium_env import GymnasiumEnv
@@ -62,6 +65,19 @@ def test_every_phase_is_tried_and_nothing_is_left_behind(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+def test_the_actors_turn_is_tried_however_rarely_it_comes(tmp_path: Path) -> None:
+    chosen = config(policy_delay=1000)
+    told = rehearse(chosen, GymnasiumEnv("Pendulum-v1"), tmp_path).describe(chosen)
+    assert "phase change, 9 updates," in told["preflight"]
+
+
+def test_the_time_of_a_run_under_way_is_what_is_left_of_it(tmp_path: Path) -> None:
+    chosen = config(total_steps=1_000_000, learning_starts=500_000)
+    rehearsal = rehearse(chosen, GymnasiumEnv("Pendulum-v1"), tmp_path)
+    assert "exploration 0 s" in rehearsal.describe(chosen, 600_000)["expected_time"]
+    assert "exploration 0 s" not in rehearsal.describe(chosen)["expected_time"]
+
+
 @pytest.mark.parametrize(
     ("env", "phase"),
     [
@@ -81,6 +97,22 @@ def test_what_would_fail_hours_later_fails_now_with_the_phase(
 def test_a_lost_simulator_is_no_fault_of_the_configuration(tmp_path: Path) -> None:
     with pytest.raises(SimulatorLost):
         rehearse(config(), Broken(step=3, error=SimulatorLost("gone")), tmp_path)
+
+
+def test_a_fork_is_tried_too_for_its_configuration_is_new(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    lab.run(at_130=Request(RequestKind.HALT, "asked by a test"))
+    with lab.database.write() as session:
+        (checkpoint,) = list_checkpoints(session, lab.run_id)
+        changed = changed_config(get_run(session, lab.run_id).config, {"actor_learning_rate": 1e-4})
+        run_id = fork_run(session, lab.run_id, checkpoint.id, "", changed, time.time()).id
+    fork = Lab(lab.database, lab.settings, run_id)
+    fork.run(at_150=Request(RequestKind.DRAIN, "asked by a test"))
+    fork.run()
+    with lab.database.read() as session:
+        events = [e.kind for e in list_events(session, run_id)]
+    assert events.count("preflight") == 1
+    assert fork.state == RunState.FINISHED
 
 
 def test_its_result_stands_on_the_run_and_in_its_log_and_a_resumed_run_needs_none(

@@ -1,5 +1,6 @@
 """The loop on a real environment and database: what it logs, saves, obeys, and that resuming changes nothing."""
 
+import random
 import resource
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from gymnasium.envs.classic_control import PendulumEnv
 from sqlalchemy import select
 
 from backend.checkpoints.files import CheckpointFiles, verify_checkpoint
@@ -26,8 +28,9 @@ from backend.runs.events import list_events
 from backend.runs.models import Segment
 from backend.runs.service import get_run, request_resume
 from backend.runs.states import RunState
-from tests.training.conftest import HALT, SAVE, MakeLab
+from tests.training.conftest import EVALUATED, HALT, SAVE, MakeLab
 from worker.agents import NonFiniteTransition
+from worker.agents.trail import Trail
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Request, RequestKind
 from worker.train import offer
@@ -102,6 +105,34 @@ def test_halted_and_resumed_in_mid_episode_equals_never_stopped_bit_for_bit(
         training.run()
         assert_equal(weights(training), expected)
     assert parts.values("progress/reward") == rewards
+
+
+class Wandering(PendulumEnv):
+    """A pendulum pushed about by what it draws from everybody's generators."""
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        push = random.uniform(-1, 1) + np.random.uniform(-1, 1) + float(torch.rand(()))
+        return super().step(np.clip(action + push, -2, 2))
+
+
+gymnasium.register("Wandering-v0", Wandering, max_episode_steps=200)
+
+
+def test_what_an_environment_draws_from_the_global_generators_is_drawn_again(
+    make_lab: MakeLab,
+) -> None:
+    wandering = {"environment": "gymnasium:Wandering-v0", **EVALUATED}
+    whole, parts = make_lab(**wandering), make_lab(**wandering)
+    whole.run()
+    parts.run(at_330=HALT)
+    with parts.database.write() as session:
+        request_resume(session, parts.run_id, time.time())
+    parts.run()
+    for name in ("progress/reward", "evaluation/return_mean", "evaluation/random_return"):
+        assert parts.values(name) == whole.values(name), name
+    with parts.database.read() as session:
+        events = [e.kind for e in list_events(session, parts.run_id)]
+    assert "episode" not in events  # it did not have to begin anew
 
 
 def test_an_attempt_that_vanished_is_repeated_from_its_last_checkpoint_without_doubling_points(
@@ -228,6 +259,40 @@ def test_what_an_environment_gives_that_is_not_finite_never_reaches_the_buffer(
         "observation",
         "next_observation",
     }
+
+
+def test_the_evidence_of_one_attempt_does_not_replace_that_of_another(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    with lab.attempt() as training:
+        first, second = (
+            training.saver.save_evidence("non-finite-000000030", {"reward": np.array(value)})
+            for value in (1.0, 2.0)
+        )
+    assert safetensors.numpy.load_file(first)["reward"] == 1.0
+    assert safetensors.numpy.load_file(second)["reward"] == 2.0
+
+
+def test_a_halt_waits_for_updates_whose_outcome_is_not_known(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    with lab.attempt(at_101=HALT) as training:
+        training.agent._trail = Trail(training.agent._broken, lag=2)  # as on a GPU
+        while training.progress.step < 100:
+            if training.progress.episode is None:
+                training._between_episodes()
+            training._act()
+        training.replay._arrays["reward"][:] = np.nan
+        end = training.run()
+    assert (end.outcome, training.progress.step) == (Outcome.HALTED, 101)
+    assert "not finite" in end.reason
+
+
+def test_what_a_killed_trainer_left_half_written_is_swept(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    left = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}" / ".step-7.99.unfinished"
+    left.mkdir(parents=True)
+    (left / "state.safetensors").write_bytes(b"half")
+    with lab.attempt():
+        assert not left.exists()
 
 
 def test_an_episode_that_begins_with_a_nan_is_refused(make_lab: MakeLab) -> None:

@@ -124,6 +124,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
 
     def _build(self, routes: Mapping[str, Sequence[str]]) -> None:
         config, world = self.config, self.connection.world
+        if config.second_town:
+            self.connection.require_map("second_town", config.second_town)
         self.connection.set_weather(config.weather)
         planned = {
             name: plan_routes(self.connection.map, wanted) for name, wanted in routes.items()
@@ -334,9 +336,6 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         if abroad == self._abroad:
             return
         config = self.config
-        if abroad:
-            with self._answering:
-                self.connection.require_map("second_town", config.second_town)
         self._withdraw()
         self._abroad = abroad
         if abroad:
