@@ -1,6 +1,6 @@
 """What pydantic found wrong with a value, in words that name the value and the remedy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.errors import shown
@@ -44,12 +44,17 @@ def in_words(detail: Mapping[str, Any]) -> str:
     return f"{detail['msg']}, got {shown(detail.get('input'))}"
 
 
-def field_in_words(detail: Mapping[str, Any]) -> tuple[str, str]:
-    """The field at fault and its sentence; a contradiction of several fields begins with the first of them."""
+def field_in_words(detail: Mapping[str, Any], examples: Sequence[str] = ()) -> tuple[str, str]:
+    """The field at fault and its sentence; a contradiction of several fields begins with the first of them.
+
+    `examples` tell more of a text's pattern than the pattern does.
+    """
     if detail["type"] == "value_error" and not detail["loc"]:
         message = in_words(detail)
         return message.split(" ", 1)[0], message
     field = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return field, f"'{field}' is not a configuration key: remove it or check its spelling"
+    if detail["type"] == "string_pattern_mismatch" and examples:
+        return field, f"must look like {' or '.join(examples)}, got {shown(detail['input'])}"
     return field, in_words(detail)

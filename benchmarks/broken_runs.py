@@ -18,7 +18,8 @@ from backend.metrics.columns import Columns, by_metric
 from backend.rules.moment import UNREAD, Point
 from backend.rules.presets import PRESETS
 from backend.rules.verdict import Judge
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
+from backend.runs.parsing import parse_config
 from worker.agents import TD3, Exploration, NonFinite, make_agent
 from worker.agents.diagnostics import ActorTrace
 from worker.environment import SimulatorAddress, make_environment

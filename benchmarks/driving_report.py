@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from benchmarks.driving_records import Record, stored
 from benchmarks.driving_studies import STUDIES, Study
 

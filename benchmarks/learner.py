@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
+from backend.runs.parsing import parse_config
 from benchmarks.sb3_peer import NatureExtractor, add, make_peer
 from worker.agents import TD3, Exploration, make_agent, prepare_torch
 from worker.agents.encoders import BLOCK, NatureEncoder, space_to_depth

@@ -28,7 +28,8 @@ import numpy as np
 from backend.analysis.compare import interquartile_mean
 from backend.database import Database
 from backend.metrics.store import read_points
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
+from backend.runs.parsing import parse_config
 from backend.runs.service import list_runs
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -34,7 +34,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from backend.charts.specs import CHARTS
 from backend.database import Base, Database
 from backend.metrics.store import Columns, append_columns
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from tests.browser.conftest import ARGUMENTS
 from tests.environment.conftest import free_port

@@ -10,7 +10,7 @@ import pytest
 from backend.cli.evaluations import evaluation_lines
 from backend.database import Database
 from backend.models import Base
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from backend.workers import service as fleet
 from worker.probe import free_port

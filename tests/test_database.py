@@ -11,8 +11,8 @@ from sqlalchemy import select
 import migrations
 from backend.database import Database
 from backend.models import Base, Worker
-from backend.runs.config import parse_config
 from backend.runs.events import list_events
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 
 

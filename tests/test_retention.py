@@ -10,8 +10,8 @@ from backend.checkpoints.models import Checkpoint
 from backend.database import Database
 from backend.ladders.models import Ladder, LadderStage
 from backend.retention import DAY, HOUR, Retention, expired
-from backend.runs.config import parse_config
 from backend.runs.models import Run, Segment
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from backend.settings import Settings
 

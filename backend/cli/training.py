@@ -37,7 +37,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train one run here in the foreground; Ctrl-C halts it after a checkpoint."""
-    from backend.runs.config import parse_config
+    from backend.runs.parsing import parse_config
     from worker.foreground import train_in_foreground
 
     overrides = parse_assignments(assignments or [])
@@ -88,7 +88,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Drive a policy without noise over the episodes every evaluation uses."""
-    from backend.runs.config import parse_config
+    from backend.runs.parsing import changed_config, parse_config
     from worker.addresses import parse_addresses
     from worker.trial import PID_PURSUIT, RANDOM, config_of_checkpoint, evaluate_policy
 
@@ -97,7 +97,7 @@ def evaluate(
         config = parse_config(preset, overrides)
     else:
         trained = config_of_checkpoint(Path(policy)).model_dump(mode="json")
-        config = parse_config(preset, {**trained, **overrides})
+        config = changed_config(trained, overrides)
     settings = settings_from(data, carla=carla)
     if config.is_carla and settings.carla:
         require_free(settings, *parse_addresses(settings.carla)[0])

@@ -9,8 +9,9 @@ from backend.errors import InvalidConfig, NotFound
 from backend.gates.facts import facts_of_config
 from backend.gates.presets import load_preset
 from backend.rules.rule import RunFacts
-from backend.runs.config import DIVERGENCE, RunConfig, parse_config
+from backend.runs.config import DIVERGENCE, RunConfig
 from backend.runs.matrix import Cell, expand, in_variant
+from backend.runs.parsing import parse_config
 
 
 def check_rules(session: Session, config: RunConfig) -> None:

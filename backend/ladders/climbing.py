@@ -27,9 +27,9 @@ from backend.ladders.plan import (
     Standing,
     decide,
 )
-from backend.runs.config import parse_config
 from backend.runs.events import Level, add_event
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run, extend_run, get_run
 from backend.runs.states import RunState
 

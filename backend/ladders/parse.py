@@ -10,7 +10,8 @@ from backend.errors import InvalidConfig, shown
 from backend.gates.admission import check_rules
 from backend.gates.plan import GatesIn, parse_gates, problems
 from backend.ladders.plan import CONTINUE, Plan, Stage
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
+from backend.runs.parsing import parse_config
 
 MOST_STAGES = 20
 NAME = r"^\S(.{0,78}\S)?$"

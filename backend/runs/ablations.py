@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from backend.runs.config import RunConfig
+from backend.runs.contradictions import DDPG_TRICKS
+from backend.runs.unread import effective
+
 
 @dataclass(frozen=True)
 class Ablation:
@@ -24,7 +30,7 @@ ABLATIONS: dict[str, Ablation] = {
         "no noise on the target policy's action",
         {"target_policy_noise": 0.0},
     ),
-    "ddpg": Ablation("DDPG", "all three tricks of TD3 off", {"algorithm": "ddpg"}),
+    "ddpg": Ablation("DDPG", "all three tricks of TD3 off", {"algorithm": "ddpg", **DDPG_TRICKS}),
     "no-layer-norm": Ablation(
         "No LayerNorm",
         "neither in the encoder nor in the heads",
@@ -35,10 +41,17 @@ ABLATIONS: dict[str, Ablation] = {
         "gradients of actor and critics as they come",
         {"actor_max_grad_norm": 0.0, "critic_max_grad_norm": 0.0},
     ),
+    "shared-encoder": Ablation(
+        "Shared encoder", "actor and critic see through the critic's", {"shared_encoder": True}
+    ),
     "gamma-0.95": Ablation("Discount 0.95", "a shorter horizon", {"gamma": 0.95}),
 }
 
 
 def changes(ablation: Ablation, config: Mapping[str, Any]) -> bool:
-    """Whether it takes anything away of this configuration."""
-    return any(config.get(name) != value for name, value in ablation.overrides.items())
+    """Whether it takes anything away of this whole configuration that is there and is read."""
+    try:
+        ablated = RunConfig.model_validate({**config, **ablation.overrides})
+    except ValidationError:
+        return False
+    return effective(ablated) != effective(RunConfig.model_validate(dict(config)))

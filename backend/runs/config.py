@@ -2,23 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
-from backend.errors import InvalidConfig, shown
-from backend.refusals import field_in_words
 from backend.runs.contradictions import DDPG_TRICKS, contradictions
 from backend.runs.fields import MOST_STEPS, Probability, Route, Width, documented
-from backend.runs.presets import PRESETS
 from backend.runs.weather import Weather
 
 REWARD_FIELDS_PREFIX = "reward_"
@@ -45,6 +34,7 @@ class RunConfig(BaseModel):
         "run",
         "`carla`, or `gymnasium:ID` for any Gymnasium environment with a Box action; `gymnasium:MODULE:ID` imports a module of yours that registers it",
         pattern=r"^(carla|gymnasium:([A-Za-z_]\w*(\.\w+)*:)?[A-Za-z0-9_./-]+)$",
+        examples=["carla", "gymnasium:Pendulum-v1"],
     )
     seed: int = documented(
         0, "run", "Seed of networks, exploration, replay sampling and episodes", ge=0, le=2**31 - 1
@@ -74,6 +64,7 @@ class RunConfig(BaseModel):
         "task",
         "Map of the simulator: `town`, `oval`, or a map the CARLA server has (Town01...)",
         pattern=r"^\w+(/\w+)*$",
+        examples=["town", "Town01"],
         max_length=120,
     )
     routes: list[Route] = documented(
@@ -81,21 +72,24 @@ class RunConfig(BaseModel):
         "task",
         "Routes driven, one drawn per episode; `right`, `straight`, `left` in the generated town, or `FROM-TO` spawn point numbers",
         min_length=1,
+        examples=["right", "4-17"],
     )
     held_out_routes: list[Route] = documented(
         [],
         "task",
         "Routes of the same map that are never trained on, driven after each full evaluation",
+        examples=["left", "4-17"],
     )
     second_town: str = documented(
         "",
         "task",
         "Another map of the same server, loaded and driven after each full evaluation; empty: none",
         pattern=r"^(\w+(/\w+)*)?$",
+        examples=["oval", "Town02"],
         max_length=120,
     )
     second_town_routes: list[Route] = documented(
-        [], "task", "Routes driven there; `FROM-TO` spawn point numbers"
+        [], "task", "Routes driven there; `FROM-TO` spawn point numbers", examples=["0-6", "4-17"]
     )
     scenario: Literal[0, 1, 2] = documented(
         0, "task", "Traffic density: 0, 1, 2 = 20, 50, 100 vehicles, when `traffic` is on"
@@ -238,7 +232,7 @@ class RunConfig(BaseModel):
         10.0, "learner", "Global-norm clip of the critics' gradient; 0 is off", ge=0
     )
     reward_scale: float = documented(
-        1.0, "learner", "Factor on rewards inside the learner only", gt=0
+        1.0, "learner", "Factor on rewards inside the learner only", gt=0, le=1e6
     )
 
     exploration: Literal["uniform", "held"] = documented(
@@ -302,6 +296,7 @@ class RunConfig(BaseModel):
         "verdict",
         "Preset of go / no-go rules: `behavioural`, `founding`, or a saved one; `NAME@2` is its version 2",
         pattern=r"^[a-z][a-z0-9_-]{0,47}(@[1-9][0-9]{0,5})?$",
+        examples=["behavioural", "my-rules@2"],
     )
     halt_on: list[str] = documented(
         [],
@@ -356,6 +351,12 @@ class RunConfig(BaseModel):
             raise ValueError(problem)
         return self
 
+    @classmethod
+    def groups(cls) -> dict[str, str]:
+        """The group of every field, in the form's order."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return {name: str(e["group"]) for name, e in extras.items() if isinstance(e, dict)}
+
     @property
     def uses_images(self) -> bool:
         return self.actor_input != "vector"
@@ -396,28 +397,3 @@ class RunConfig(BaseModel):
 
 def _digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def parse_config(preset: str, overrides: dict[str, Any] | None = None) -> RunConfig:
-    """The preset's config with single keys overridden.
-
-    Raises:
-        InvalidConfig: with every wrong field, its value and a remedy.
-    """
-    if preset not in PRESETS:
-        raise InvalidConfig(
-            {"preset": f"{shown(preset)} is not known: choose one of {', '.join(PRESETS)}"}
-        )
-    return changed_config(PRESETS[preset].overrides, overrides or {})
-
-
-def changed_config(values: Mapping[str, Any], changes: Mapping[str, Any]) -> RunConfig:
-    """A config of `values`, the rest at their defaults, with some changed.
-
-    Raises:
-        InvalidConfig: with every wrong field, its value and a remedy.
-    """
-    try:
-        return RunConfig.model_validate({**values, **changes})
-    except ValidationError as error:
-        raise InvalidConfig(dict(field_in_words(detail) for detail in error.errors())) from None

@@ -10,12 +10,7 @@ DDPG_TRICKS: dict[str, Any] = {"twin_critics": False, "policy_delay": 1, "target
 
 def contradictions(config: "RunConfig") -> list[str]:
     """Problems no single field shows, each beginning with the field at fault."""
-    found = _elsewhere(config)
-    if config.learning_starts >= config.total_steps:
-        found.append(
-            f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "
-            "lower it or lengthen the run"
-        )
+    found = [*_elsewhere(config), *_schedules(config)]
     if config.batch_size > config.buffer_size:
         found.append(
             f"batch_size ({config.batch_size}) exceeds buffer_size ({config.buffer_size}): lower it or enlarge the buffer"
@@ -61,6 +56,27 @@ def _elsewhere(config: "RunConfig") -> list[str]:
         found.append(
             f"second_town ({config.second_town}) is the town trained in: name another, "
             "or put its routes into held_out_routes"
+        )
+    return found
+
+
+def _schedules(config: "RunConfig") -> list[str]:
+    found = []
+    learning = config.total_steps - config.learning_starts
+    if config.learning_starts >= config.total_steps:
+        found.append(
+            f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "
+            "lower it or lengthen the run"
+        )
+    elif learning * config.updates_per_step < 1:
+        found.append(
+            f"updates_per_step ({config.updates_per_step:g}) makes no update in the {learning:,} decisions "
+            "that learn: raise it"
+        )
+    if config.noise_final > config.noise_initial:
+        found.append(
+            f"noise_final ({config.noise_final:g}) exceeds noise_initial ({config.noise_initial:g}), "
+            "from which it decays: lower it or raise noise_initial"
         )
     return found
 

@@ -27,9 +27,7 @@ FIXED_FIELDS = (
 
 def is_fixed(name: str) -> bool:
     """Whether a fork must keep its source's value of a configuration key."""
-    extra = RunConfig.model_fields[name].json_schema_extra
-    group = extra.get("group") if isinstance(extra, dict) else None
-    return name in FIXED_FIELDS or group in FIXED_GROUPS
+    return name in FIXED_FIELDS or RunConfig.groups()[name] in FIXED_GROUPS
 
 
 def incompatible(source: Mapping[str, Any], config: RunConfig, step: int) -> dict[str, str]:

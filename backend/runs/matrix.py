@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import InvalidConfig
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
+from backend.runs.parsing import parse_config, parse_variant
+from backend.runs.unread import effective
 
 MOST_RUNS = 200
 LONGEST_NAME = 40
@@ -87,7 +89,7 @@ def _variant(
             }
         )
     try:
-        return parse_config(preset, {**config, **overrides})
+        return parse_variant(preset, config, overrides)
     except InvalidConfig as error:
         raise InvalidConfig(in_variant(name, error.fields)) from None
 
@@ -98,9 +100,12 @@ def in_variant(name: str, problems: Mapping[str, str]) -> dict[str, str]:
 
 
 def _check_different(variants: Mapping[str, RunConfig]) -> None:
-    seen: dict[str, str] = {}
+    seen: list[tuple[str, dict[str, Any]]] = []
     for name, config in variants.items():
-        if (other := seen.setdefault(config.hash, name)) != name:
+        values = effective(config)
+        other = next((other for other, theirs in seen if theirs == values), None)
+        seen.append((name, values))
+        if other is not None:
             raise InvalidConfig(
                 {
                     f"variants.{name}": f"changes nothing that '{other}' does not: both would be the "

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
+from backend.runs.parsing import parse_config
 from backend.runs.presets import PRESETS
 
 # What a person changes first stands first and open; the rest is a click away.

@@ -19,9 +19,9 @@ from playwright.sync_api import Page, TimeoutError, sync_playwright
 from backend.checkpoints.service import list_checkpoints
 from backend.database import Database
 from backend.models import Base
-from backend.runs.config import parse_config
 from backend.runs.groups import create_group, members
 from backend.runs.matrix import expand
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run, request_halt, request_rollback
 from tests.browser.conftest import ARGUMENTS
 from tests.ladders.conftest import Climb

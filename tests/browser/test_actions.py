@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backend.database import Database
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from tests.browser.test_main_job import wait_for_points
 from tests.web.recorded import record_evaluation

@@ -12,9 +12,9 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from backend.database import Database
-from backend.runs.config import parse_config
 from backend.runs.groups import create_group
 from backend.runs.matrix import expand
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from tests.browser.test_main_job import points_drawn, wait_for_points
 from tests.ladders.conftest import Climb, two_stages

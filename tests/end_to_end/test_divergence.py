@@ -10,9 +10,9 @@ from backend.checkpoints.service import list_checkpoints
 from backend.database import Database
 from backend.gates.service import flips
 from backend.metrics.store import read_points
-from backend.runs.config import parse_config
 from backend.runs.events import list_events
 from backend.runs.models import Segment
+from backend.runs.parsing import parse_config
 from backend.runs.states import RunState
 from backend.settings import Settings
 from worker.foreground import train_in_foreground

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from tests.environment.test_carla_env import roll, wandering
 from worker.environment import SimulatorAddress
 from worker.environment.carla_env import DrivingEnv

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.reward import COMPONENTS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.errors import InvalidConfig
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.observation import VECTOR_SCALE

@@ -20,7 +20,7 @@ PATIENCE = 120.0
 CLIENT = """
 import os, sys, time
 import numpy as np
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 preset, port = sys.argv[1], int(sys.argv[2])
 env = make_environment(parse_config(preset), SimulatorAddress("127.0.0.1", port, 0), 60.0)
@@ -51,7 +51,7 @@ os._exit(0)
 WATCHED = """
 import os, sys
 import numpy as np
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress
 from worker.environment.carla_env import DrivingEnv
 port, traffic_port, traffic = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "traffic"
@@ -75,7 +75,7 @@ while True:
 PATIENT = """
 import os, sys, time
 import numpy as np
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 address = SimulatorAddress("127.0.0.1", int(sys.argv[1]), 0)
 env = make_environment(parse_config("quickstart"), address, 1.5)
@@ -104,7 +104,7 @@ os._exit(0)
 SEEING = """
 import os, socket, sys
 import numpy as np, psutil
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress, make_environment
 port, cut = int(sys.argv[1]), sys.argv[2] == "cut"
 env = make_environment(parse_config("vision-small"), SimulatorAddress("127.0.0.1", port, 0), 60.0)
@@ -125,7 +125,7 @@ os._exit(0)
 
 NOBODY = """
 import os, sys, time
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 began = time.monotonic()
 try:

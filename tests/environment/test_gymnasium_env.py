@@ -10,7 +10,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from backend.errors import InvalidConfig
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import make_environment
 from worker.environment.gymnasium_env import GymnasiumEnv
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from tests.environment.test_observation import tracked
 from worker.baselines.pid_pursuit import PidPursuit, Steering
 from worker.environment import SimulatorAddress, make_environment

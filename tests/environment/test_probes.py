@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backend.errors import InvalidConfig
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.environment import SimulatorAddress
 from worker.environment.probes import judge, probe_rewards
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from tests.environment.test_route import right_turn
 from worker.environment.starts import Start, draw_evaluation, draw_training
 

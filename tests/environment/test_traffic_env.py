@@ -11,7 +11,7 @@ from worker.environment import SimulatorAddress
 
 DRIVE = """
 import json, os, sys
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from worker.baselines.pid_pursuit import PidPursuit
 from worker.environment import SimulatorAddress, make_environment
 port, traffic_port = int(sys.argv[1]), int(sys.argv[2])

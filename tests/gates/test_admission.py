@@ -7,7 +7,7 @@ import pytest
 from backend.database import Database
 from backend.errors import InvalidConfig
 from backend.gates.admission import check_rules
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 
 
 def check(database: Database, **overrides: Any) -> None:

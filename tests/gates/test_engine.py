@@ -8,7 +8,7 @@ import pytest
 from backend.gates.engine import GateEngine
 from backend.rules.presets import PRESETS
 from backend.rules.rule import RuleAction, RuleState
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from tests.rules.scripted import FACTS, Script, explored, healthy_samples
 
 DROP = explored().episodes([20.0] * 40)

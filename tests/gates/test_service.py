@@ -10,9 +10,9 @@ from backend.errors import IllegalTransition, InvalidConfig, NotFound
 from backend.gates import service
 from backend.gates.engine import GateEngine
 from backend.rules.presets import PRESETS
-from backend.runs.config import parse_config
 from backend.runs.events import list_events
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from tests.rules.scripted import FACTS, Script, explored, healthy_samples
 

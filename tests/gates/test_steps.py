@@ -24,8 +24,8 @@ from backend.rules.gate import Outcome
 from backend.rules.moment import Point
 from backend.rules.presets import PRESETS
 from backend.rules.rule import RuleAction
-from backend.runs.config import parse_config
 from backend.runs.models import Run, Segment
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run, get_run
 from tests.rules.scripted import FACTS
 

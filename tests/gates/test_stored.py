@@ -13,8 +13,9 @@ from backend.gates.presets import save_preset
 from backend.gates.stored import backtest, verdict_document, warm_engine
 from backend.metrics.store import append
 from backend.rules.moment import Point
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
 from backend.runs.models import Run, Segment
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from tests.rules.scripted import explored, healthy_samples
 

@@ -9,8 +9,8 @@ from backend.database import Database
 from backend.metrics.columns import Columns
 from backend.reports.comparison import NotComparable, compare, value_at
 from backend.rules.moment import Point
-from backend.runs.config import parse_config
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from tests.gates.test_stored import stored_run
 
 

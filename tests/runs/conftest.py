@@ -10,8 +10,8 @@ from backend.checkpoints.models import Checkpoint
 from backend.database import Database
 from backend.runs import attempts, service
 from backend.runs.attempts import Claim
-from backend.runs.config import parse_config
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 
 NOW = 1_000_000.0
 # Needs no simulator: these tests are about control, not about driving.

@@ -9,9 +9,9 @@ from backend.database import Database
 from backend.errors import FencedOff, IllegalTransition, NoSimulator
 from backend.runs import attempts, service
 from backend.runs.attempts import Claim
-from backend.runs.config import parse_config
 from backend.runs.events import list_events
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.states import Desired, RunState
 from backend.workers import service as fleet
 from tests.runs.conftest import NOW, claimed, new_run, saved

@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidConfig
-from backend.runs.config import RunConfig, Weather, parse_config
+from backend.runs.config import RunConfig, Weather
+from backend.runs.parsing import changed_config, parse_config
 from backend.runs.presets import PRESETS
+
+PENDULUM = {"environment": "gymnasium:Pendulum-v1"}
 
 
 def problem(preset: str, **overrides: Any) -> dict[str, str]:
@@ -69,6 +72,8 @@ def test_learning_that_would_never_start_is_refused_with_the_remedy() -> None:
         ("batch_size", {"batch_size": 512, "learning_starts": 100}),
         ("critic_input", {"critic_input": "vector"}),
         ("tf32", {"tf32": True}),
+        ("updates_per_step", {"updates_per_step": 1e-6}),
+        ("noise_final", {"noise_final": 0.5}),
         ("actor_input", {"actor_input": "image", "environment": "gymnasium:Pendulum-v1"}),
         ("evaluation_screening", {"evaluation_screening": 30}),
         ("held_out_routes", {"held_out_routes": ["left", "right"]}),
@@ -81,6 +86,50 @@ def test_contradictions_are_refused_at_the_field_at_fault(
     field: str, overrides: dict[str, Any]
 ) -> None:
     assert list(problem("quickstart", **overrides)) == [field]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "why"),
+    [
+        ({"encoder": "small"}, "actor_input is vector"),
+        ({"frame_stack": 2}, "actor_input is vector"),
+        ({"scenario": 1}, "traffic is off"),
+        ({"elsewhere_episodes": 3}, "held_out_routes and second_town are empty"),
+        ({"held_out_routes": ["left"], "evaluation_interval": 0}, "evaluation_interval is 0"),
+        ({"hold_decisions": 5, "exploration": "uniform"}, "exploration is uniform"),
+        ({"target_noise_clip": 0.1, "algorithm": "ddpg"}, "target_policy_noise is 0"),
+        ({"random_start_speed": 3, "random_start_probability": 0}, "random_start_probability is 0"),
+        ({"town": "oval", **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
+        ({"reward_goal": 3, **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
+        ({"baseline_episodes": 3, **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
+    ],
+)
+def test_a_key_that_would_never_be_read_is_refused_with_the_reason(
+    overrides: dict[str, Any], why: str
+) -> None:
+    ((field, text),) = problem("quickstart", **overrides).items()
+    assert field in overrides
+    assert text.endswith(f"would never be read, for {why}: leave it out")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_stands_there_anyway_may_be_repeated(preset: str) -> None:
+    config = parse_config(preset)
+    assert parse_config(preset, config.model_dump(mode="json")) == config
+
+
+def test_what_becomes_unread_of_a_run_stays_and_what_is_changed_then_is_refused() -> None:
+    seen = parse_config("vision-small", {"frame_stack": 2}).model_dump(mode="json")
+    blind = changed_config(seen, {"actor_input": "vector", "critic_input": "same"})
+    assert blind.frame_stack == 2
+    with pytest.raises(InvalidConfig, match="frame_stack: 3 would never be read"):
+        changed_config(blind.model_dump(mode="json"), {"frame_stack": 3})
+
+
+def test_a_value_that_does_not_fit_its_pattern_is_told_how_it_looks() -> None:
+    text = problem("quickstart", environment="foo")["environment"]
+    assert text == "must look like carla or gymnasium:Pendulum-v1, got 'foo'"
+    assert "must look like right or 4-17, got '1-'" in problem("quickstart", routes=["1-"]).values()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from backend.database import Database
 from backend.errors import FencedOff, IllegalTransition, InvalidConfig, NotFound
 from backend.runs import attempts, evaluations, service
 from backend.runs.attempts import Claim
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.reaper import reap
 from backend.workers import service as fleet
 from tests.runs.conftest import NOW, claimed, saved

@@ -11,8 +11,9 @@ from backend.metrics import store
 from backend.metrics.lineage import lineage_of
 from backend.runs import attempts, external, service
 from backend.runs.attempts import Claim
-from backend.runs.config import RunConfig, changed_config
+from backend.runs.config import RunConfig
 from backend.runs.forks import FIXED_FIELDS, fork_run, is_fixed
+from backend.runs.parsing import changed_config
 from tests.runs.conftest import NOW, claimed, saved
 
 

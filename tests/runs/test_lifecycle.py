@@ -21,8 +21,8 @@ from backend.errors import FencedOff, IllegalTransition, NoSimulator
 from backend.runs import attempts, service
 from backend.runs.attempts import Claim
 from backend.runs.commands import open_commands, take_command
-from backend.runs.config import parse_config
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.reaper import reap
 from backend.runs.states import Action, RunState
 from backend.workers import service as fleet

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from backend.errors import InvalidConfig
 from backend.runs.ablations import ABLATIONS, changes
-from backend.runs.config import parse_config
 from backend.runs.matrix import MOST_RUNS, expand
+from backend.runs.parsing import parse_config, parse_variant
 from backend.runs.presets import PRESETS
 
 TWO = {"baseline": {}, "no-delay": {"policy_delay": 1}}
@@ -15,7 +15,7 @@ TWO = {"baseline": {}, "no-delay": {"policy_delay": 1}}
 
 @given(
     st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=8, unique=True),
-    st.sets(st.sampled_from(sorted(ABLATIONS)), max_size=4),
+    st.sets(st.sampled_from(sorted(set(ABLATIONS) - {"shared-encoder"})), max_size=4),
 )
 def test_every_variant_runs_with_every_seed_and_differs_only_in_what_it_says(
     seeds: list[int], ablations: set[str]
@@ -26,7 +26,7 @@ def test_every_variant_runs_with_every_seed_and_differs_only_in_what_it_says(
         (name, seed) for seed in seeds for name in variants
     ]
     for cell in cells:
-        wanted = parse_config("quickstart", {**variants[cell.variant], "seed": cell.seed})
+        wanted = parse_variant("quickstart", {"seed": cell.seed}, variants[cell.variant])
         assert cell.config == wanted
 
 
@@ -47,6 +47,20 @@ def test_every_known_ablation_of_every_preset_is_valid(preset: str, name: str) -
 
 
 @pytest.mark.parametrize(
+    ("preset", "possible"), [("quickstart", False), ("vision-small", False), ("paper", True)]
+)
+def test_one_encoder_for_two_needs_both_to_look_at_pictures(preset: str, possible: bool) -> None:
+    config = parse_config(preset).model_dump(mode="json")
+    assert changes(ABLATIONS["shared-encoder"], config) is possible
+
+
+def test_a_variant_need_not_read_what_the_others_read() -> None:
+    numbers = {"actor_input": "vector", "critic_input": "same"}
+    cells = expand("vision-small", {"frame_stack": 2}, [0], {"sight": {}, "numbers": numbers})
+    assert [cell.config.uses_images for cell in cells] == [True, False]
+
+
+@pytest.mark.parametrize(
     ("seeds", "variants", "field", "remedy"),
     [
         ([1, 2, 1], {}, "seeds", "drop one"),
@@ -56,6 +70,7 @@ def test_every_known_ablation_of_every_preset_is_valid(preset: str, name: str) -
         ([0], {"odd": {"lr": 2}}, "variants.odd.lr", "check its spelling"),
         ([0], {"odd": {"seed": 2}}, "variants.odd.seed", "stand in `seeds`"),
         ([0], {"a": {}, "b": {"tau": 0.005}}, "variants.b", "drop one"),
+        ([0], {"a": {}, "b": {"frame_stack": 2}}, "variants.b", "drop one"),
         ([0], {" ": {}}, "variants", "give 1 to"),
         ([0], {"x" * 41: {}}, "variants", "give 1 to"),
     ],

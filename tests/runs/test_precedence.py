@@ -2,8 +2,8 @@
 
 from backend.database import Database
 from backend.runs import attempts
-from backend.runs.config import parse_config
 from backend.runs.dispatcher import claimable
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run, interrupted_on, request_halt
 
 NOW = 1000.0

@@ -9,8 +9,8 @@ import pytest
 from backend.checkpoints.service import list_checkpoints
 from backend.metrics.store import read_points
 from backend.runs import evaluations
-from backend.runs.config import changed_config
 from backend.runs.forks import fork_run
+from backend.runs.parsing import changed_config
 from backend.runs.service import get_run
 from tests.training.conftest import Lab, MakeLab
 from tests.workers.conftest import until

@@ -14,8 +14,8 @@ from backend.checkpoints.service import list_checkpoints
 from backend.database import Database
 from backend.metrics.store import read_points
 from backend.runs import attempts
-from backend.runs.config import parse_config
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run, get_run
 from backend.runs.states import RunState
 from backend.settings import Settings

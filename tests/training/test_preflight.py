@@ -8,7 +8,7 @@ import torch
 from gymnasium import spaces
 
 from backend.errors import InvalidConfig
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import get_run
 from tests.training.conftest import MakeLab
 from worker.preflight import _check, check_machine, checkpoints_size

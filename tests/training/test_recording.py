@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.recordings import (
     FOLDER,
     KEPT,

@@ -10,9 +10,10 @@ import pytest
 from gymnasium import spaces
 
 from backend.checkpoints.service import list_checkpoints
-from backend.runs.config import RunConfig, changed_config, parse_config
+from backend.runs.config import RunConfig
 from backend.runs.events import list_events
 from backend.runs.forks import fork_run
+from backend.runs.parsing import changed_config, parse_config
 from backend.runs.service import get_run, request_resume
 from backend.runs.states import RunState
 from tests.training.conftest import SMALL, Lab, MakeLab

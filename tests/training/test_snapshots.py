@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.snapshots import FRAME, TRACE, Trace, read_frame, read_trace
 from tests.environment.conftest import start_simulator, stop
 from worker.environment.carla_env import DrivingEnv

@@ -18,8 +18,9 @@ from backend.metrics.catalog import COMPONENTS
 from backend.metrics.columns import Point
 from backend.runs import attempts, service
 from backend.runs.commands import complete_command, take_command
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.states import CommandKind, CommandState, Desired, RunState
 from backend.workers import service as fleet
 

@@ -4,8 +4,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend.database import Database
-from backend.runs.config import parse_config
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from tests.reports.test_comparison import evaluated
 
 DDPG = parse_config("quickstart", {"algorithm": "ddpg"}).model_dump(mode="json")

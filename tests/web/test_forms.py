@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from backend.database import Database
 from backend.gates.engine import GateEngine
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
+from backend.runs.parsing import parse_config
 from backend.runs.presets import PRESETS
 from backend.runs.service import get_run
 from backend.web import forms
@@ -32,7 +33,7 @@ def test_a_form_sent_as_it_came_is_the_preset(preset: str) -> None:
             "gamma": st.floats(0, 1),
             "actor_learning_rate": st.floats(1e-9, 10),
             "traffic": st.booleans(),
-            "scenario": st.sampled_from([0, 1, 2]),
+            "ticks_per_decision": st.sampled_from([1, 2, 4]),
             "hidden_sizes": st.lists(st.integers(1, 8192), min_size=1, max_size=8),
             "routes": st.lists(st.sampled_from(["left", "right", "4-17"]), min_size=1, max_size=3),
         },
@@ -166,9 +167,9 @@ def claim_and_train(trainer: ScriptedTrainer) -> None:
         ({"variants": "short: gamma=9"}, "variants.short.gamma", "short: "),
         ({"variants": "baseline: gamma=0.9"}, "variants", "rename one"),
         (
-            {"ablations": ["ddpg"], "policy_delay": "3"},
-            "variants.ddpg.policy_delay",
-            "TD3's tricks",
+            {"ablations": ["shared-encoder"]},
+            "variants.shared-encoder.shared_encoder",
+            "needs a critic that sees the actor's pictures",
         ),
     ],
 )

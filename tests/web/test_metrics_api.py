@@ -11,7 +11,7 @@ from backend.charts.figures import CHARTS
 from backend.database import Database
 from backend.metrics import store
 from backend.runs.attempts import requeue
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from backend.web.comparison import MOST_RUNS
 from tests.web.scripted import NOW, ScriptedTrainer, claimed_run

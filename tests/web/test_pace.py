@@ -3,8 +3,8 @@
 import pytest
 
 from backend.database import Database
-from backend.runs.config import parse_config
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run, get_run
 from backend.web.pace import Pace, expected, remaining
 from backend.web.views import RunView, view_of

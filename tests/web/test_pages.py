@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from backend.database import Database
 from backend.runs.attempts import fail
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from backend.settings import Settings
 from backend.web.sparklines import polyline

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.database import Database
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from backend.settings import Settings
 from backend.web.scatter import HEIGHT, WIDTH, scatter_of

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backend.database import Database
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
 from backend.runs.snapshots import FRAME, TRACE, Trace, folder_of
 from backend.settings import Settings

@@ -16,9 +16,9 @@ from backend.ladders.parse import parse_plan
 from backend.ladders.plan import StageState
 from backend.ladders.service import start_ladder
 from backend.runs import service
-from backend.runs.config import parse_config
 from backend.runs.dispatcher import Dispatcher
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.states import RunState
 from backend.settings import Settings
 from backend.workers.models import Simulator

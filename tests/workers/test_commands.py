@@ -13,7 +13,7 @@ from sqlalchemy import text
 from backend.database import Database
 from backend.runs import attempts, service
 from backend.runs.attempts import Claim
-from backend.runs.config import parse_config
+from backend.runs.parsing import parse_config
 from backend.runs.states import CommandState
 from tests.runs.conftest import PENDULUM, saved
 from tests.workers.conftest import until

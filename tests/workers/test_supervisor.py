@@ -15,9 +15,9 @@ import pytest
 from backend.database import Database
 from backend.runs import attempts, service
 from backend.runs.attempts import Claim
-from backend.runs.config import parse_config
 from backend.runs.events import list_events
 from backend.runs.models import Run
+from backend.runs.parsing import parse_config
 from backend.runs.states import CommandState, RunState
 from backend.settings import Settings
 from backend.workers.service import register_simulator

@@ -12,8 +12,9 @@ from backend.checkpoints.archive import Archive
 from backend.errors import NotFound
 from backend.gates.admission import check_rules
 from backend.runs import evaluations, forks
-from backend.runs.config import RunConfig, changed_config
+from backend.runs.config import RunConfig
 from backend.runs.models import Run
+from backend.runs.parsing import changed_config
 from backend.runs.service import get_run
 from backend.settings import Settings
 from backend.web.api.runs import RunId

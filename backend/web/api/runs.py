@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from backend.gates.admission import admit_matrix, check_rules
 from backend.metrics.deletion import delete_run
 from backend.runs import service
-from backend.runs.config import parse_config
 from backend.runs.groups import create_group, members
 from backend.runs.models import Run, RunGroup, Segment
+from backend.runs.parsing import parse_config
 from backend.runs.states import RunState
 from backend.web.api.schemas import (
     CommandOut,

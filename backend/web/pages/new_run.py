@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from backend.errors import InvalidConfig
 from backend.gates.admission import admit_matrix, check_rules
-from backend.runs.config import RunConfig, parse_config
+from backend.runs.config import RunConfig
 from backend.runs.groups import create_group
 from backend.runs.matrix import Cell
+from backend.runs.parsing import parse_config
 from backend.runs.presets import PRESETS
 from backend.runs.service import create_run, get_run
 from backend.web import forms, submission

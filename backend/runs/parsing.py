@@ -1,0 +1,64 @@
+"""A configuration out of what people give: a preset or the values of a run, and what they change of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from backend.errors import InvalidConfig, shown
+from backend.refusals import field_in_words
+from backend.runs.config import RunConfig
+from backend.runs.presets import PRESETS
+from backend.runs.unread import refuse_unread
+
+
+def parse_config(preset: str, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """The preset's config with single keys overridden.
+
+    Raises:
+        InvalidConfig: with every wrong field, its value and a remedy.
+    """
+    return changed_config(_preset(preset), overrides or {})
+
+
+def changed_config(values: Mapping[str, Any], changes: Mapping[str, Any]) -> RunConfig:
+    """A config of `values`, the rest at their defaults, with some changed.
+
+    Raises:
+        InvalidConfig: with every wrong field, its value and a remedy.
+    """
+    config = _validated({**values, **changes})
+    refuse_unread(config, changes, _validated(values))
+    return config
+
+
+def parse_variant(
+    preset: str, overrides: Mapping[str, Any], variant: Mapping[str, Any]
+) -> RunConfig:
+    """A variant of a matrix; it need not read what the others read.
+
+    Raises:
+        InvalidConfig: with every wrong field, its value and a remedy.
+    """
+    return _validated({**_preset(preset), **overrides, **variant})
+
+
+def _preset(name: str) -> Mapping[str, Any]:
+    if name not in PRESETS:
+        raise InvalidConfig(
+            {"preset": f"{shown(name)} is not known: choose one of {', '.join(PRESETS)}"}
+        )
+    return PRESETS[name].overrides
+
+
+def _validated(values: Mapping[str, Any]) -> RunConfig:
+    try:
+        return RunConfig.model_validate(dict(values))
+    except ValidationError as error:
+        details = error.errors()
+        raise InvalidConfig(dict(field_in_words(d, _examples(d["loc"])) for d in details)) from None
+
+
+def _examples(loc: Sequence[int | str]) -> Sequence[str]:
+    field = RunConfig.model_fields.get(str(loc[0])) if loc else None
+    return (field.examples or ()) if field else ()
