@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from backend.cli.training import ENDED_EARLY
 from benchmarks.driving_records import RESULTS, Record, read_record, stored, write_record
 from benchmarks.driving_studies import STUDIES, Study
 
@@ -44,7 +45,7 @@ def pitwall(*arguments: str, minutes: float = 0) -> str:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=GRACE)
-    if process.returncode:
+    if process.returncode not in (0, ENDED_EARLY):
         raise subprocess.CalledProcessError(process.returncode, command, output)
     return output
 

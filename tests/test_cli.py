@@ -66,6 +66,29 @@ def test_a_wrong_configuration_is_refused_by_field_before_anything_is_made(tmp_p
     assert "choose one of quickstart" in pitwall("train", "--preset", "nope").stderr
 
 
+@pytest.mark.parametrize(("actor_learning_rate", "code"), [(0.001, 0), (10.0, 3)])
+def test_the_exit_code_of_training_says_whether_the_plan_was_done(
+    actor_learning_rate: float, code: int, tmp_path: Path
+) -> None:
+    chosen = {
+        "environment": "gymnasium:Pendulum-v1",
+        "total_steps": 2_000 if code == 0 else 20_000,
+        "hidden_sizes": [16],
+        "batch_size": 16,
+        "learning_starts": 200,
+        "evaluation_interval": 0,
+        "random_reference_episodes": 0,
+        "critic_learning_rate": actor_learning_rate,
+        "actor_learning_rate": actor_learning_rate,
+        "rollback_limit": 0,
+    }
+    settings = [
+        part for name, value in chosen.items() for part in ("--set", f"{name}={json.dumps(value)}")
+    ]
+    shown = pitwall("train", "--preset", "quickstart", "--data", str(tmp_path), *settings)
+    assert shown.returncode == code, shown.stdout + shown.stderr
+
+
 def test_runs_are_deleted_by_name_or_by_age_and_only_when_over(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'pitwall.db'}")
     Base.metadata.create_all(database.engine)

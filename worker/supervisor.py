@@ -166,7 +166,8 @@ class Supervisor:
             return
         killed = DEAF if self._climbed is Rung.KILL else ""
         reason = self._verdict or killed or describe_exit(code)
-        if last := _last_line(child.tail()):
+        # Who is killed from outside has not said why: its last line is about something else.
+        if code != -signal.SIGKILL and (last := _last_line(child.tail())):
             reason = f"{reason}: {last}"
         lost = not self._verdict and self._lost_its_simulator(session, code)
         cause = attempts.SIMULATOR if lost else attempts.CRASH

@@ -23,6 +23,8 @@ from backend.cli.progress import progress_line, progress_reporter, run_document
 from backend.errors import PitwallError
 from backend.settings import read_settings
 
+ENDED_EARLY = 3
+
 
 @app.command()
 def train(
@@ -36,7 +38,10 @@ def train(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Train one run here in the foreground; Ctrl-C halts it after a checkpoint."""
+    """Train one run here in the foreground; Ctrl-C halts it after a checkpoint.
+
+    Exit codes: 0 the plan was done, 1 the run failed, 3 its rules, its gates or a person ended it before.
+    """
     from backend.runs.parsing import parse_config
     from worker.foreground import train_in_foreground
 
@@ -51,7 +56,7 @@ def train(
         typer.echo(json.dumps(result))
     else:
         typer.echo(f"{run.name} (run {run.id}): {run.state}, {run.state_reason}")
-    raise typer.Exit(1 if run.state == "failed" else 0)
+    raise typer.Exit({"finished": 0, "failed": 1}.get(run.state, ENDED_EARLY))
 
 
 @app.command()

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 DRIVING_GROUPS = ("task", "observation", "reward")
 DRIVING = ("baseline_episodes", "elsewhere_episodes")
 PICTURES = ("camera_width", "camera_height", "frame_stack", "encoder", "encoder_layer_norm")
-EVALUATION = ("evaluation_episodes", "evaluation_screening", *DRIVING[1:], "held_out_routes")
-SECOND_TOWN = ("second_town", "second_town_routes")
+ELSEWHERE = ("held_out_routes", "second_town", "second_town_routes", "elsewhere_episodes")
 
 
 def unread(config: "RunConfig") -> dict[str, str]:
@@ -33,7 +32,7 @@ def _unread(config: "RunConfig") -> Iterator[tuple[str, tuple[str, ...]]]:
     if not (config.held_out_routes or config.second_town):
         yield "held_out_routes and second_town are empty", ("elsewhere_episodes",)
     if not config.evaluation_interval:
-        yield "evaluation_interval is 0", (*EVALUATION, *SECOND_TOWN)
+        yield "evaluation_interval is 0", ELSEWHERE
     if not config.uses_images:
         yield f"actor_input is {config.actor_input}", PICTURES
     if not config.is_carla:

@@ -261,6 +261,7 @@ RUN_SCENES = {
             "rules": "_rules.html",
             "sight": "_sight.html",
             "events": "_events.html",
+            "preflight": "_preflight.html",
             "chart-groups": "_charts.html",
         },
         charts=True,

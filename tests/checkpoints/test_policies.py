@@ -31,6 +31,11 @@ def test_a_loaded_policy_and_its_export_act_as_the_agent(config: RunConfig, tmp_
         parts = [torch.as_tensor(loop.observation[name])[None] for name in names]
         action = policy(loop.observation)
         np.testing.assert_allclose(exported(*parts)[0].numpy(), action, atol=1e-6)
+        wide = {
+            name: value if name == "image" else value.astype(np.float64)
+            for name, value in loop.observation.items()
+        }
+        np.testing.assert_array_equal(policy(wide), action)
     resumed = Loop(config)
     resumed.load(path)
     np.testing.assert_array_equal(

@@ -64,5 +64,6 @@ def test_the_presets_pass_their_probes(simulator: SimulatorAddress, preset: str)
 def test_a_broken_reward_is_refused_with_the_numbers(
     simulator: SimulatorAddress, overrides: dict[str, Any], problem: str
 ) -> None:
-    with pytest.raises(InvalidConfig, match=problem):
+    with pytest.raises(InvalidConfig, match=problem) as refused:
         probe_rewards(parse_config("quickstart", overrides), simulator)
+    assert "Change its weights (reward_efficiency=" in str(refused.value)

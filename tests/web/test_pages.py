@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from backend.database import Database
 from backend.runs.attempts import fail
 from backend.runs.parsing import parse_config
-from backend.runs.service import create_run
+from backend.runs.service import create_run, get_run
 from backend.settings import Settings
 from backend.web.sparklines import polyline
 from backend.web.statics import PLOTLY_PATH
@@ -62,6 +62,27 @@ def test_a_run_page_says_state_verdict_progress_and_only_legal_actions(
     assert f'action="/runs/{trainer.run_id}/halt"' in html
     assert f'action="/runs/{trainer.run_id}/resume"' not in html
     assert html.index("verdict-word") < html.index("<metric-chart")
+
+
+def test_a_run_page_has_the_pre_flights_result_or_says_why_there_is_none(
+    browser: TestClient, trainer: ScriptedTrainer, database: Database
+) -> None:
+    def card() -> str:
+        html = browser.get(f"/runs/{trainer.run_id}").text
+        return html[html.index("<h2>Pre-flight") :].split("</section>")[0]
+
+    assert "every phase is tried once" in card()
+    found = {"preflight": "passed in 5.0 s", "expected_time": "about 2 min", "other": "hidden"}
+    with database.write() as session:
+        get_run(session, trainer.run_id).observed = found
+    assert re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", card()) == [
+        ("Result", "passed in 5.0 s"),
+        ("Time", "about 2 min"),
+    ]
+    with database.write() as session:
+        get_run(session, trainer.run_id).observed = {}
+        fail(session, trainer.run_id, trainer.token, "pre-flight: evaluation failed: odd", NOW)
+    assert "pre-flight: evaluation failed: odd" in card()
 
 
 def test_buttons_work_without_a_script(browser: TestClient, database: Database) -> None:

@@ -260,6 +260,8 @@ def test_a_killed_trainer_is_queued_again_from_its_last_checkpoint(
     ending = attempt.end()
     assert (ending.code, ending.state) == (-signal.SIGKILL, RunState.QUEUED)
     assert attempt.run().resume_checkpoint_id is not None
+    # whatever it printed last is no reason
+    assert attempt.run().state_reason.endswith("by a person or for lack of memory)")
 
 
 def test_a_fenced_trainer_leaves_without_touching_the_run(begin: Begin, database: Database) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backend.runs.config import RunConfig
 from worker.agents.encoders import prepare
 from worker.agents.networks import Actor
+from worker.replay.batch import IMAGE
 
 
 class Policy:
@@ -29,11 +30,16 @@ class Policy:
     def __call__(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         with _one_thread(), torch.inference_mode():
             batch = {
-                name: torch.as_tensor(observation[name]).unsqueeze(0).to(self._device)
+                name: _as_trained(name, observation[name]).unsqueeze(0).to(self._device)
                 for name in self.names
             }
             action: NDArray[np.float32] = self.actor(prepare(self.config, batch))[0].cpu().numpy()
             return action
+
+
+def _as_trained(name: str, value: NDArray[Any]) -> torch.Tensor:
+    """NumPy makes float64 of what people write by hand."""
+    return torch.as_tensor(value) if name == IMAGE else torch.as_tensor(value, dtype=torch.float32)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from worker.baselines.pid_pursuit import PidPursuit
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.connection import TICK_SECONDS, SimulatorAddress
 from worker.environment.observation import VECTOR_SIZE, Observation
+from worker.environment.reward import COMPONENTS
 from worker.environment.starts import Start
 from worker.environment.vehicle import Vehicle
 from worker.stages import Tell, untold
@@ -28,6 +29,7 @@ CRAWL_SPEED = 1.5
 # the standing drive would stop short of it, and has covered about the same ground.
 OBSTACLE_GAP = 4.0
 LARGEST_SHARE = 70.0
+WEIGHTS = tuple(f"reward_{name}" for name in COMPONENTS)
 UNSCALED = np.ones(VECTOR_SIZE, dtype=np.float32)
 
 # Each pair: the first must earn more than the second. Standing and leaving the road are not ordered:
@@ -99,7 +101,12 @@ def probe_rewards(config: RunConfig, address: SimulatorAddress, tell: Tell = unt
     finally:
         env.close()
     if not report.sound:
-        raise InvalidConfig({"reward": f"fails its probes: {'; '.join(report.problems)}"})
+        weights = ", ".join(f"{name}={getattr(config, name):g}" for name in WEIGHTS)
+        raise InvalidConfig(
+            {
+                "reward": f"fails its probes: {'; '.join(report.problems)}. Change its weights ({weights})"
+            }
+        )
     return report
 
 
