@@ -28,7 +28,8 @@ class Progress:
     the scripted driver was measured; `update_debt` carries fractions of updates from step to step.
 
     `best` is (success rate, mean return) of the best evaluation so far; evaluations and checkpoints
-    are due at multiples of their intervals, evaluations at the first episode's end from there.
+    are due at multiples of their intervals, evaluations at the first episode's end from there. `elsewhere_due`:
+    the last one has not yet been driven where the policy never trained.
     """
 
     step: int = 0
@@ -37,5 +38,6 @@ class Progress:
     baseline: bool = False
     update_debt: float = 0.0
     next_evaluation: int = 0
+    elsewhere_due: bool = False
     best: tuple[float, float] | None = None
     episode: Episode | None = None

@@ -190,7 +190,8 @@ class Training:
         progress = self.progress
         if progress.step == 0 and not progress.episodes:
             self.assessment.measure_references()
-        if self.config.evaluation_interval and progress.step >= progress.next_evaluation:
+        due = progress.elsewhere_due or progress.step >= progress.next_evaluation
+        if self.config.evaluation_interval and due:
             self._evaluate()
         seed = episode_seed(self.config.seed, Stream.TRAINING, progress.episodes)
         began = time.perf_counter()
@@ -286,13 +287,16 @@ class Training:
         self.journal.log(values, self.progress.step, self.progress.episodes)
 
     def _evaluate(self) -> None:
-        """Evaluate the policy as it is."""
+        """Evaluate the policy as it is; a stop between the two parts leaves the second to the next attempt."""
         progress, interval = self.progress, self.config.evaluation_interval
-        evaluation = self.assessment.evaluate()
-        progress.next_evaluation = progress.step + interval - progress.step % interval
-        self._keep_best(evaluation)
-        if evaluation.complete:
+        if not progress.elsewhere_due:
+            evaluation = self.assessment.evaluate()
+            progress.next_evaluation = progress.step + interval - progress.step % interval
+            self._keep_best(evaluation)
+            progress.elsewhere_due = evaluation.complete
+        if progress.elsewhere_due:
             self.assessment.evaluate_elsewhere()
+            progress.elsewhere_due = False
 
     def _keep_best(self, evaluation: Evaluation) -> None:
         score = (evaluation.success_rate or 0.0, evaluation.return_mean)

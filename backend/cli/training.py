@@ -40,6 +40,7 @@ def train(
 ) -> None:
     """Train one run here in the foreground; Ctrl-C halts it after a checkpoint.
 
+    What a killed one leaves goes on from its last checkpoint under `pitwall up` with the same data folder.
     Exit codes: 0 the plan was done, 1 the run failed, 3 its rules, its gates or a person ended it before.
     """
     from backend.runs.parsing import parse_config
