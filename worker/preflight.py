@@ -60,28 +60,28 @@ def check_machine(
     if begun:
         _check("disk", need.disk, disk, config.buffer_size)
     else:
-        networks = DISK_PER_WEIGHT * size.weights
-        _check_disk(config, need, checkpoints_size(config, need, networks), disk)
+        _check_disk(config, need, size.weights, disk)
     if resolve_device(config.device) == "cuda":
         _check_gpu(config, learner_memory(config, observations, action_dim))
 
 
 def checkpoints_size(config: RunConfig, buffer: ReplaySize, networks: int) -> int:
     """Bytes of disk a run's checkpoints take once the buffer is full; `networks` are those of one without it."""
-    kept = config.checkpoints_kept + BESIDES_ROLLING
+    kept = _kept(config)
     return kept * networks + math.ceil(kept / MOST_SHARERS) * (buffer.memory + buffer.disk)
 
 
-def _check_disk(config: RunConfig, buffer: ReplaySize, checkpoints: int, free: float) -> None:
-    need, free = buffer.disk + checkpoints, max(0.0, free)
-    if need > free:
-        raise InvalidConfig(
-            {
-                "buffer_size": f"{config.buffer_size:,} transitions and the checkpoints that hold them need "
-                f"{need / 1e9:,.1f} GB of disk, {free / 1e9:,.1f} GB can be had: lower it, or "
-                f"checkpoints_kept ({config.checkpoints_kept}), or free space"
-            }
-        )
+def _kept(config: RunConfig) -> int:
+    return config.checkpoints_kept + BESIDES_ROLLING
+
+
+def _check_disk(config: RunConfig, buffer: ReplaySize, weights: int, free: float) -> None:
+    kept = _kept(config)
+    what = (
+        f"disk, in {kept} checkpoints (checkpoints_kept {config.checkpoints_kept}) and beside them"
+    )
+    need = buffer.disk + checkpoints_size(config, buffer, networks=0)
+    _check(what, need, free - kept * DISK_PER_WEIGHT * weights, config.buffer_size)
 
 
 @dataclass(frozen=True)
