@@ -73,7 +73,7 @@ class TD3:
         )
         self._target_actor_vector = ParameterVector(self.target_actor)
         self._target_critic_vector = ParameterVector(self.target_critic)
-        self._noise = torch.Generator(self.device).manual_seed(_noise_seed(config.seed))
+        self._noise = torch.Generator(self.device).manual_seed(config.seed)
         on_gpu = self.device.type == "cuda"
         self.settling = config.policy_delay * (ORDINARY_CALLS + 1) if on_gpu else 1
         self._trail = Trail(self._broken, LAG * on_gpu if lag is None else lag)
@@ -276,7 +276,7 @@ class TD3:
         if len(state) == len(self._noise.get_state()):
             self._noise.set_state(state)
         else:  # of a GPU's generator on a CPU or the other way round: no run is bit for bit across these
-            self._noise.manual_seed(_noise_seed(self.config.seed, self.updates))
+            self._noise.manual_seed(self.config.seed + self.updates)
 
     def _online(self) -> dict[str, ParameterVector]:
         vectors = self._vectors()
@@ -309,11 +309,6 @@ def resolve_device(name: str) -> str:
 def _encoder_of(network: Body) -> nn.Module:
     assert network.encoder is not None, "the configuration refuses to share what is not there"
     return network.encoder
-
-
-def _noise_seed(*entropy: int) -> int:
-    """Of a stream of its own: weights are drawn with the run's seed itself."""
-    return int(np.random.SeedSequence([*entropy, 3]).generate_state(1)[0])
 
 
 def _frozen_copy(network: nn.Module) -> Any:
