@@ -12,6 +12,7 @@ from worker.baselines.pid_pursuit import PidPursuit
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.starts import HELD_OUT, SECOND_TOWN
 from worker.evaluation import Evaluation, Policy, evaluate
+from worker.finiteness import refuse_transition
 from worker.journal import Journal
 from worker.progress import Progress
 from worker.seeding import Stream, begin_episode, episode_seed
@@ -66,7 +67,10 @@ class Assessment:
             over = False
             while not over:
                 self._attend()
-                *_, terminated, truncated, info = self._env.step(explorer.explore())
+                observation, reward, terminated, truncated, info = self._env.step(
+                    explorer.explore()
+                )
+                refuse_transition("a random reference's step", observation, float(reward))
                 over = terminated or truncated
             self._journal.log({"evaluation/random_return": info["episode"]["return"]}, 0, number)
             progress.references += 1

@@ -1,15 +1,16 @@
 """One attempt put together: environment, agent, replay, journal, restored to where the run stands."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gymnasium import spaces
 
-from backend.checkpoints.files import sweep_unfinished
+from backend.checkpoints.files import delete_checkpoint, sweep_unfinished
 from backend.checkpoints.models import Checkpoint
+from backend.checkpoints.service import retired_folders
 from backend.database import Database
 from backend.errors import FencedOff
 from backend.gates.engine import GateEngine
@@ -50,6 +51,7 @@ class Assignment:
     """What the database tells an attempt to do.
 
     `untried`: nothing was ever learnt with this configuration; a fork begins so at another run's checkpoint.
+    `retired`: folders of checkpoints that retention has removed, should an attempt have been killed before.
     """
 
     claim: Claim
@@ -57,6 +59,7 @@ class Assignment:
     address: SimulatorAddress | None
     checkpoint: Path | None
     untried: bool
+    retired: Sequence[Path]
     engine: GateEngine
 
 
@@ -80,6 +83,7 @@ def read_assignment(database: Database, run_id: int, token: str) -> Assignment:
             address=_address(simulator) if simulator else None,
             checkpoint=Path(start.path) if start else None,
             untried=start is None or start.run_id != run_id,
+            retired=retired_folders(session, run_id),
             engine=warm_engine(session, run_id),
         )
 
@@ -106,10 +110,13 @@ def opened(
     folder = settings.checkpoints_folder / f"run-{run_id:06d}"
     folder.mkdir(parents=True, exist_ok=True)
     sweep_unfinished(folder)
+    for path in assignment.retired:
+        delete_checkpoint(path)
     tell = Stages(database, run_id, assignment.claim.token, commands)
     with ExitStack() as stack:
         probes = _probe(assignment, tell)
         tell("connecting to the simulator" if assignment.address else "making the environment")
+        seed_generators(config.seed)  # an environment of one's own may draw while it is made
         env = make_environment(config, assignment.address)
         stack.callback(env.close)
         observations, actions = env.observation_space, env.action_space
@@ -118,7 +125,6 @@ def opened(
         action_dim = math.prod(actions.shape)
         check_machine(config, observations, action_dim, folder, begun=not assignment.untried)
         rehearsal = rehearse(config, env, folder, tell) if assignment.untried else None
-        seed_generators(config.seed)
         agent = make_agent(config, observations, actions)
         replay = ReplayBuffer(
             config.buffer_size, observations, agent.action_dim, config.seed, folder,

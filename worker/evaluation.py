@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.environment.starts import TRAINING
+from worker.finiteness import refuse_action, refuse_transition
 from worker.seeding import begin_episode
 
 Policy = Callable[[Mapping[str, NDArray[Any]]], NDArray[np.float32]]
@@ -156,10 +157,17 @@ def _drive(
     observation = begin_episode(env, seed, options)
     if watcher is not None:
         watcher.began(options["route"], seed)
+    number = 0
     while True:
         if attend is not None:
             attend()
-        observation, _, terminated, truncated, info = env.step(policy(observation))
+        number += 1
+        where = f"decision {number} of the evaluated episode with seed {seed}"
+        action = policy(observation)
+        refuse_action(where, action, observation)
+        before = {"action": action, "observation": observation["vector"]}
+        observation, reward, terminated, truncated, info = env.step(action)
+        refuse_transition(where, observation, float(reward), before)
         if watcher is not None:
             watcher.decided(info)
         if terminated or truncated:

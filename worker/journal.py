@@ -158,11 +158,12 @@ class Journal:
                 is_best=info.kind == CheckpointKind.BEST,
                 verdict=stood,
             )
-            self._retired = attempts.retire_checkpoints(
+            self._retired += attempts.retire_checkpoints(
                 session, self._claim.run_id, self._claim.token, self._kept, now
             )
 
         self._enter(record)
+        self._recorder.flush(wait=False)  # a killed trainer goes on from what the database knows
 
     def demands(self) -> list[Demand]:
         """What rules ask of the loop, each once."""
@@ -218,6 +219,7 @@ class Journal:
 
     def _ship(self, session: Session, points: Sequence[Point], now: float) -> None:
         run_id, token = self._claim.run_id, self._claim.token
+        self._retired = []  # of a transaction that failed, to be repeated
         attempts.record_progress(session, run_id, token, *self._reached, now, self.activity)
         with self._lock:
             self._shipping = list(self._entries)

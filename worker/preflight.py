@@ -8,29 +8,30 @@ from pathlib import Path
 
 import torch
 from gymnasium import spaces
-from psutil import virtual_memory
 
 from backend.checkpoints.files import MOST_SHARERS
 from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig
 from worker.agents.encoders import ENCODERS, make_encoder
 from worker.agents.td3 import resolve_device
+from worker.memory import available_memory
 from worker.replay import ReplaySize, replay_size
 
-# The rest of the trainer and of the machine must live too.
+# The rest of the trainer and of the machine must live too, and with less the rule `reserve` halts.
 SPARE_MEMORY = 1.0e9
-SPARE_DISK = 1.0e9
+SPARE_DISK = 2.2e9
+SPARE_GPU = 0.3e9
 # Bytes a weight takes at most, which is in the pre-flight's save and restore: online, target, the gradient twice and
 # Adam's moments; the copy that is written; the file read again and what it holds; a second learner.
 MEMORY_PER_WEIGHT = 100
 GPU_PER_WEIGHT = 44
 # Of a checkpoint: online, target and Adam's moments.
 DISK_PER_WEIGHT = 16
-# Besides the rolling ones there are the best and the last.
-BESIDES_ROLLING = 2
 # How often a layer's output exists at once, a little more than was measured on a GPU, whose update has two CUDA graphs
 # with memory of their own; and what cuDNN and cuBLAS work in.
 OUTPUT_COPIES = 10
+# The same of what the networks are given: s and s' as numbers, and flat ones joined with features and action too.
+INPUT_COPIES, FLAT_COPIES = 3, 6
 GPU_WORKSPACE = 0.3e9
 
 
@@ -52,7 +53,7 @@ def check_machine(
             {"device": "this worker has no GPU that PyTorch can use: choose cpu or auto"}
         )
     size = _learner_size(config, observations, action_dim)
-    memory = virtual_memory().available - SPARE_MEMORY
+    memory = available_memory() - SPARE_MEMORY
     memory -= _check_learner(config, size, memory)
     need = replay_size(config.buffer_size, observations, action_dim)
     _check("memory", need.memory, memory, config.buffer_size)
@@ -66,17 +67,18 @@ def check_machine(
 
 
 def checkpoints_size(config: RunConfig, buffer: ReplaySize, networks: int) -> int:
-    """Bytes of disk a run's checkpoints take once the buffer is full; `networks` are those of one without it."""
-    kept = _kept(config)
-    return kept * networks + math.ceil(kept / MOST_SHARERS) * (buffer.memory + buffer.disk)
+    """Bytes of disk a run's checkpoints take once the buffer is full; `networks` are those of one without it.
 
-
-def _kept(config: RunConfig) -> int:
-    return config.checkpoints_kept + BESIDES_ROLLING
+    The best may be old and share nothing. Of the others each has new what was driven since the one before.
+    """
+    chain, size = config.checkpoints_kept + 1, config.buffer_size
+    new = (chain - 1) * min(config.checkpoint_interval, size)
+    held = min(chain * size, math.ceil(chain / MOST_SHARERS) * size + new) + size
+    return (chain + 1) * networks + held * (buffer.memory + buffer.disk) // size
 
 
 def _check_disk(config: RunConfig, buffer: ReplaySize, weights: int, free: float) -> None:
-    kept = _kept(config)
+    kept = config.checkpoints_kept + 2  # the best and the last besides
     what = (
         f"disk, in {kept} checkpoints (checkpoints_kept {config.checkpoints_kept}) and beside them"
     )
@@ -86,14 +88,15 @@ def _check_disk(config: RunConfig, buffer: ReplaySize, weights: int, free: float
 
 @dataclass(frozen=True)
 class _LearnerSize:
-    """Weights of actor and critics, and the numbers their layers give for one transition."""
+    """Weights of actor and critics, and the numbers their layers are given and give for one transition."""
 
     weights: int
+    inputs: int
     outputs: int
 
     def batch(self, size: int) -> int:
-        """Bytes of what the layers give for a batch."""
-        return 4 * OUTPUT_COPIES * size * self.outputs
+        """Bytes of an update of a batch."""
+        return 4 * size * (OUTPUT_COPIES * self.outputs + self.inputs)
 
 
 def _learner_size(config: RunConfig, observations: spaces.Dict, action_dim: int) -> _LearnerSize:
@@ -104,7 +107,17 @@ def _learner_size(config: RunConfig, observations: spaces.Dict, action_dim: int)
         encoders = 1 if config.critic_input == "vector" else 2
         weights += encoders * sum(parameter.numel() for parameter in encoder.parameters())
         outputs += encoders * encoder.outputs
-    return _LearnerSize(weights, outputs)
+    inputs = FLAT_COPIES * _flat(observations)
+    if config.uses_images:
+        inputs += INPUT_COPIES * math.prod(observations["image"].shape or ())
+    return _LearnerSize(weights, inputs, outputs)
+
+
+def _flat(observations: spaces.Dict) -> int:
+    """Numbers of an observation without its image."""
+    return sum(
+        math.prod(space.shape or ()) for name, space in observations.items() if name != "image"
+    )
 
 
 def learner_memory(config: RunConfig, observations: spaces.Dict, action_dim: int) -> int:
@@ -115,7 +128,7 @@ def learner_memory(config: RunConfig, observations: spaces.Dict, action_dim: int
 
 def _check_gpu(config: RunConfig, need: int) -> None:
     free, total = torch.cuda.mem_get_info()
-    if need <= free:
+    if need <= free - SPARE_GPU:
         return
     raise InvalidConfig(
         {
@@ -150,11 +163,8 @@ def _check_learner(config: RunConfig, size: _LearnerSize, memory: float) -> int:
 
 def _head_weights(config: RunConfig, observations: spaces.Dict, action_dim: int) -> int:
     """Of the actor's and the critics' heads, were each given everything there is to see."""
-    flat = sum(
-        math.prod(space.shape or ()) for name, space in observations.items() if name != "image"
-    )
     features = ENCODERS[config.encoder].features if config.uses_images else 0
-    widths = [flat + action_dim + features, *config.hidden_sizes, 1]
+    widths = [_flat(observations) + action_dim + features, *config.hidden_sizes, 1]
     heads = 3 if config.twin_critics else 2
     return heads * sum(of * to for of, to in pairwise(widths))
 

@@ -13,13 +13,14 @@ Observation = dict[str, NDArray[Any]]
 class Episode:
     """A training episode under way; its seed and its actions replay it.
 
-    `observation` is what the policy acts on next.
+    `observation` is what the policy acts on next, `rewards` are what the actions earned.
     """
 
     number: int
     seed: int
     observation: Observation
     actions: list[NDArray[np.float32]] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
 
 
 @dataclass

@@ -22,6 +22,7 @@ from worker.commands import StopRequested
 from worker.environment import SimulatorLost
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.observation import Action, Observation
+from worker.finiteness import refuse_action, refuse_transition
 from worker.preflight import checkpoints_size
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer, ReplaySize, replay_size
@@ -201,7 +202,9 @@ class _Rehearsing:
                 observation = begin_episode(self._env, self._seed, options)
             began = time.perf_counter()
             action = choose(observation)
+            refuse_action(self._phase, action, observation)
             following, reward, terminated, truncated, _ = self._env.step(action)
+            refuse_transition(self._phase, following, float(reward))
             seconds += time.perf_counter() - began
             self._replay.add(observation, action, float(reward), following, terminated, truncated)
             observation, over = following, terminated or truncated

@@ -151,14 +151,20 @@ def replay_episode(env: gymnasium.Env[Any, Any], episode: Episode, tell: Tell = 
     """
     observation = begin_episode(env, episode.seed)
     over = False
+    rewards: list[float] = []
     for number, action in enumerate(episode.actions, 1):
         if over:
             return False
         tell("restoring: driving the episode again", number, len(episode.actions))
-        observation, _, terminated, truncated, _ = env.step(action)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        rewards.append(float(reward))
         over = terminated or truncated
-    return not over and all(
-        np.array_equal(observation[name], value) for name, value in episode.observation.items()
+    return (
+        not over
+        and rewards == episode.rewards
+        and all(
+            np.array_equal(observation[name], value) for name, value in episode.observation.items()
+        )
     )
 
 
@@ -166,6 +172,7 @@ def _packed(progress: Progress) -> dict[str, Any]:
     tree = asdict(progress)
     if episode := progress.episode:
         tree["episode"]["actions"] = np.array(episode.actions, np.float32)
+        tree["episode"]["rewards"] = np.array(episode.rewards)
     return tree
 
 
@@ -178,5 +185,6 @@ def _unpacked(tree: dict[str, Any]) -> Progress:
             seed=episode["seed"],
             observation={name: value.numpy() for name, value in episode["observation"].items()},
             actions=list(episode["actions"].numpy()),
+            rewards=episode["rewards"].tolist() if "rewards" in episode else [],
         )
     return found

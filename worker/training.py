@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,13 +21,14 @@ from backend.rules.verdict import Verdict
 from backend.runs import attempts
 from backend.runs.config import RunConfig
 from backend.runs.events import Level
-from worker.agents import TD3, Exploration, NonFinite, NonFiniteTransition
+from worker.agents import TD3, Exploration, NonFinite
 from worker.assessment import Assessment
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Commands, Request, RequestKind, StopRequested
 from worker.coverage import replay_coverage
 from worker.environment import SimulatorLost
 from worker.evaluation import Evaluation
+from worker.finiteness import refuse_action, refuse_transition
 from worker.journal import DRIVING, Journal
 from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
@@ -41,9 +42,6 @@ COVERAGE_EVERY = 1000
 ANSWER_PATIENCE = 5.0
 # A rule that flickers must not fill the disk: steps between a checkpoint and the next on an alert.
 ALERT_INTERVAL = 1000
-
-# Rewards are stored as float32.
-LARGEST = float(np.finfo(np.float32).max)
 
 # What the configuration asks for and the loop measures; the page shows both.
 OBSERVED = ("updates_per_step", "actor_learning_rate", "critic_learning_rate")
@@ -196,7 +194,7 @@ class Training:
         seed = episode_seed(self.config.seed, Stream.TRAINING, progress.episodes)
         began = time.perf_counter()
         observation = begin_episode(self.env, seed)
-        self._refuse_non_finite(observation)
+        refuse_transition(self._coming, observation)
         self.vitals.reset_took(time.perf_counter() - began)
         self.exploration.reset()
         progress.episode = Episode(progress.episodes, seed, observation)
@@ -207,14 +205,16 @@ class Training:
         progress, episode = self.progress, self.progress.episode
         assert episode is not None
         action = self._choose(episode.observation)
+        refuse_action(self._coming, action, episode.observation)
         observation, reward, terminated, truncated, info = self.env.step(action)
         before = {"action": action, "observation": episode.observation["vector"]}
-        self._refuse_non_finite(observation, float(reward), before)
+        refuse_transition(self._coming, observation, float(reward), before)
         self.replay.add(
             episode.observation, action, float(reward), observation, terminated, truncated
         )
         progress.step += 1
         episode.actions.append(action)
+        episode.rewards.append(float(reward))
         episode.observation = observation
         self.vitals.decision(action)
         self.snapshots.decision(progress.step, episode.number, observation, info)
@@ -224,16 +224,6 @@ class Training:
             self.journal.log(summary, progress.step, episode.number)
             progress.episodes += 1
             progress.episode = None
-
-    def _refuse_non_finite(
-        self, observation: Any, reward: float = 0.0, before: Mapping[str, np.ndarray] | None = None
-    ) -> None:
-        """One NaN in the buffer would come back in batch after batch, and with every checkpoint of it."""
-        vector = observation["vector"]
-        if abs(reward) <= LARGEST and np.isfinite(vector).all():
-            return
-        found = {"reward": np.array(reward), "next_observation": vector}
-        raise NonFiniteTransition(self.progress.step + 1, {**(before or {}), **found})
 
     def _choose(self, observation: Any) -> np.ndarray:
         if self.progress.step < self.config.learning_starts:
@@ -373,6 +363,10 @@ class Training:
         """
         self.journal.event(Level.CRITICAL, "simulator", str(error))
         self._save(CheckpointKind.DRAIN)
+
+    @property
+    def _coming(self) -> str:
+        return f"step {self.progress.step + 1:,}"
 
     @property
     def _clock(self) -> tuple[int, int]:

@@ -11,9 +11,10 @@ import gymnasium
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from psutil import Process, virtual_memory
+from psutil import Process
 
 from worker.coverage import histogram
+from worker.memory import available_memory
 
 DIMENSIONS = ("steering", "throttle")
 
@@ -80,7 +81,7 @@ class Vitals:
             "progress/steps_per_second": self.rate,
             "learner/updates": float(updates),
             "system/cpu_percent": self._process.cpu_percent(),
-            "system/ram_free_bytes": float(virtual_memory().available),
+            "system/ram_free_bytes": float(available_memory()),
             "system/ram_bytes": float(self._process.memory_info().rss),
             "system/disk_free_bytes": float(shutil.disk_usage(self._folder).free),
             **gpu_memory(),

@@ -91,6 +91,13 @@ def apply_retention(
     return [Path(c.path) for c in retired]
 
 
+def retired_folders(session: Session, run_id: int) -> list[Path]:
+    """Folders of checkpoints removed by retention, which a killed trainer may have left; none of a newer one's."""
+    rows = list_checkpoints(session, run_id, include_deleted=True)
+    used = {c.path for c in rows if c.deleted_at is None}
+    return [Path(c.path) for c in rows if c.path not in used]
+
+
 def pin(session: Session, run_id: int, checkpoint_id: int, pinned: bool) -> Checkpoint:
     """Keep a checkpoint from retention, or hand it back."""
     checkpoint = get_checkpoint(session, run_id, checkpoint_id)

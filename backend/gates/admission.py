@@ -11,7 +11,6 @@ from backend.gates.presets import load_preset
 from backend.rules.rule import RunFacts
 from backend.runs.config import DIVERGENCE, RunConfig
 from backend.runs.matrix import Cell, expand, in_variant
-from backend.runs.parsing import parse_config
 
 
 def check_rules(session: Session, config: RunConfig) -> None:
@@ -39,12 +38,12 @@ def admit_matrix(
         InvalidConfig: with the field at fault, `variants.NAME.FIELD` where only a variant is.
     """
     cells = expand(preset, config, seeds, variants)
-    check_rules(session, parse_config(preset, dict(config)))
     for cell in {cell.variant: cell for cell in cells}.values():
         try:
             check_rules(session, cell.config)
         except InvalidConfig as error:
-            raise InvalidConfig(in_variant(cell.variant, error.fields)) from None
+            own = set((variants or {}).get(cell.variant, {}))
+            raise InvalidConfig(in_variant(cell.variant, error.fields, own)) from None
     return cells
 
 

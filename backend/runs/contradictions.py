@@ -68,10 +68,15 @@ def _schedules(config: "RunConfig") -> list[str]:
             f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "
             "lower it or lengthen the run"
         )
-    elif learning * config.updates_per_step < 1:
+    elif (updates := int(learning * config.updates_per_step)) < 1:
         found.append(
             f"updates_per_step ({config.updates_per_step:g}) makes no update in the {learning:,} decisions "
             "that learn: raise it"
+        )
+    elif updates < config.policy_delay:
+        found.append(
+            f"policy_delay ({config.policy_delay}) exceeds the {updates:,} updates of the whole run: "
+            "the actor would never learn; lower it or lengthen the run"
         )
     if config.noise_final > config.noise_initial:
         found.append(

@@ -23,6 +23,7 @@ FIXED_FIELDS = (
     "buffer_size",
     "reward_scale",
 )
+LEARNING_RATES = ("actor_learning_rate", "critic_learning_rate")
 
 
 def is_fixed(name: str) -> bool:
@@ -51,6 +52,8 @@ def fork_run(
 ) -> Run:
     """A new run, queued, that starts where a checkpoint of another stands; the checkpoint is pinned.
 
+    A factor that rollbacks put on the source's learning rates stays on equal ones.
+
     Raises:
         NotFound: no such checkpoint, or its files are gone.
         IllegalTransition: Pitwall does not hold the run's checkpoints.
@@ -63,6 +66,8 @@ def fork_run(
     name = name.strip() or f"{source.name}-fork"[:120]
     run = create_run(session, name, source.preset, config, now)
     run.resume_checkpoint_id, run.restart_reason = checkpoint.id, "fork"
+    if not any(source.config[name] != getattr(config, name) for name in LEARNING_RATES):
+        run.learning_rate_factor = source.learning_rate_factor
     run.step, run.episode, run.updates = checkpoint.step, checkpoint.episode, checkpoint.updates
     origin = (
         f"{source.name} (run {source_id}), checkpoint {checkpoint_id}, step {checkpoint.step:,}"

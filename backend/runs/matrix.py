@@ -1,13 +1,13 @@
 """A matrix of runs: every variant of a configuration with every seed, all of them valid or none. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig
-from backend.runs.parsing import parse_config, parse_variant
-from backend.runs.unread import effective
+from backend.runs.parsing import parse_config, parse_leniently
+from backend.runs.unread import effective, idle_choices, refuse_idle, unread
 
 MOST_RUNS = 200
 LONGEST_NAME = 40
@@ -39,11 +39,11 @@ def expand(
     Raises:
         InvalidConfig: naming `seeds`, or `variants.NAME.FIELD`, with the value and the remedy.
     """
-    own = parse_config(preset, dict(config))
-    seeds = list(seeds) or [own.seed]
     variants = variants or {BASELINE: {}}
-    _check_seeds(seeds)
     _check_names(variants)
+    found = _variants(preset, config, variants)
+    seeds = list(seeds) or [next(iter(found.values())).seed]
+    _check_seeds(seeds)
     if len(seeds) * len(variants) > MOST_RUNS:
         raise InvalidConfig(
             {
@@ -51,9 +51,29 @@ def expand(
                 f"{len(seeds) * len(variants)} runs: {MOST_RUNS} at most, leave some out"
             }
         )
-    found = {name: _variant(preset, config, name, over) for name, over in variants.items()}
+    refuse_idle(_idle(preset, config, found), config)
     _check_different(found)
+    _check_read(variants, found)
     return [Cell(name, _seeded(variant, seed)) for seed in seeds for name, variant in found.items()]
+
+
+def idle_in_all(
+    preset: str, config: Mapping[str, Any], variants: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, str]:
+    """What `config` changes of the preset and no variant would ever read, and why.
+
+    Raises:
+        InvalidConfig: as `expand` does for a variant.
+    """
+    return _idle(preset, config, _variants(preset, config, variants or {BASELINE: {}}))
+
+
+def _idle(
+    preset: str, config: Mapping[str, Any], variants: Mapping[str, RunConfig]
+) -> dict[str, str]:
+    before = parse_config(preset)
+    idle = [idle_choices(variant, config, before) for variant in variants.values()]
+    return {name: why for name, why in idle[0].items() if all(name in other for other in idle)}
 
 
 def _seeded(config: RunConfig, seed: int) -> RunConfig:
@@ -79,6 +99,13 @@ def _check_names(variants: Mapping[str, Mapping[str, Any]]) -> None:
             )
 
 
+def _variants(
+    preset: str, config: Mapping[str, Any], variants: Mapping[str, Mapping[str, Any]]
+) -> dict[str, RunConfig]:
+    """Each variant alone has to be valid: what they change may be what makes the configuration so."""
+    return {name: _variant(preset, config, name, over) for name, over in variants.items()}
+
+
 def _variant(
     preset: str, config: Mapping[str, Any], name: str, overrides: Mapping[str, Any]
 ) -> RunConfig:
@@ -89,14 +116,38 @@ def _variant(
             }
         )
     try:
-        return parse_variant(preset, config, overrides)
+        return parse_leniently(preset, {**config, **overrides})
     except InvalidConfig as error:
-        raise InvalidConfig(in_variant(name, error.fields)) from None
+        shared = _problems(preset, config)
+        own = {field for field in error.fields if field not in shared}
+        raise InvalidConfig(in_variant(name, error.fields, own)) from None
 
 
-def in_variant(name: str, problems: Mapping[str, str]) -> dict[str, str]:
-    """Problems of a variant's fields, named so that one knows whose they are."""
-    return {f"variants.{name}.{field}": problem for field, problem in problems.items()}
+def _problems(preset: str, config: Mapping[str, Any]) -> Mapping[str, str]:
+    """What is wrong with the configuration before any variant changes it."""
+    try:
+        parse_leniently(preset, config)
+    except InvalidConfig as error:
+        return error.fields
+    return {}
+
+
+def _check_read(variants: Mapping[str, Mapping[str, Any]], found: Mapping[str, RunConfig]) -> None:
+    for name, overrides in variants.items():
+        dead = unread(found[name])
+        if overrides and all(key in dead for key in overrides):
+            key = next(iter(overrides))
+            raise InvalidConfig(
+                {f"variants.{name}.{key}": f"would never be read, for {dead[key]}: leave it out"}
+            )
+
+
+def in_variant(name: str, problems: Mapping[str, str], own: Collection[str]) -> dict[str, str]:
+    """Problems of a variant, those of its `own` fields named so that one knows whose they are."""
+    return {
+        f"variants.{name}.{field}" if field in own else field: problem
+        for field, problem in problems.items()
+    }
 
 
 def _check_different(variants: Mapping[str, RunConfig]) -> None:

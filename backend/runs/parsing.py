@@ -9,7 +9,7 @@ from backend.errors import InvalidConfig, shown
 from backend.refusals import field_in_words
 from backend.runs.config import RunConfig
 from backend.runs.presets import PRESETS
-from backend.runs.unread import refuse_unread
+from backend.runs.unread import idle_choices, refuse_idle
 
 
 def parse_config(preset: str, overrides: Mapping[str, Any] | None = None) -> RunConfig:
@@ -28,19 +28,17 @@ def changed_config(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Run
         InvalidConfig: with every wrong field, its value and a remedy.
     """
     config = _validated({**values, **changes})
-    refuse_unread(config, changes, _validated(values))
+    refuse_idle(idle_choices(config, changes, _validated(values)), changes)
     return config
 
 
-def parse_variant(
-    preset: str, overrides: Mapping[str, Any], variant: Mapping[str, Any]
-) -> RunConfig:
-    """A variant of a matrix; it need not read what the others read.
+def parse_leniently(preset: str, overrides: Mapping[str, Any]) -> RunConfig:
+    """The same as `parse_config`, though some of it may never be read.
 
     Raises:
         InvalidConfig: with every wrong field, its value and a remedy.
     """
-    return _validated({**_preset(preset), **overrides, **variant})
+    return _validated({**_preset(preset), **overrides})
 
 
 def _preset(name: str) -> Mapping[str, Any]:

@@ -13,6 +13,17 @@ DRIVING_GROUPS = ("task", "observation", "reward")
 DRIVING = ("baseline_episodes", "elsewhere_episodes")
 PICTURES = ("camera_width", "camera_height", "frame_stack", "encoder", "encoder_layer_norm")
 ELSEWHERE = ("held_out_routes", "second_town", "second_town_routes", "elsewhere_episodes")
+# Keys that are read only while another is on, or not 0.
+SWITCHES = {
+    "traffic": ("scenario",),
+    "random_start_probability": ("random_start_speed",),
+    "reward_efficiency": ("reward_overspeed_slope",),
+    "reward_safety": ("reward_standing", "reward_off_road"),
+    "reward_progress": ("reward_goal",),
+    "target_policy_noise": ("target_noise_clip",),
+    "noise_decay": ("noise_final",),
+    "evaluation_interval": ELSEWHERE,
+}
 
 
 def unread(config: "RunConfig") -> dict[str, str]:
@@ -21,18 +32,14 @@ def unread(config: "RunConfig") -> dict[str, str]:
 
 
 def _unread(config: "RunConfig") -> Iterator[tuple[str, tuple[str, ...]]]:
-    if not config.traffic:
-        yield "traffic is off", ("scenario",)
-    if not config.random_start_probability:
-        yield "random_start_probability is 0", ("random_start_speed",)
+    for switch, names in SWITCHES.items():
+        value = getattr(config, switch)
+        if not value:
+            yield f"{switch} is {'off' if value is False else 0}", names
     if config.exploration == "uniform":
         yield "exploration is uniform", ("hold_decisions",)
-    if not config.target_policy_noise:
-        yield "target_policy_noise is 0", ("target_noise_clip",)
     if not (config.held_out_routes or config.second_town):
         yield "held_out_routes and second_town are empty", ("elsewhere_episodes",)
-    if not config.evaluation_interval:
-        yield "evaluation_interval is 0", ELSEWHERE
     if not config.uses_images:
         yield f"actor_input is {config.actor_input}", PICTURES
     if not config.is_carla:
@@ -44,19 +51,30 @@ def _of_driving(model: "type[RunConfig]") -> tuple[str, ...]:
     return (*found, *DRIVING)
 
 
-def refuse_unread(config: "RunConfig", chosen: Mapping[str, Any], before: "RunConfig") -> None:
-    """Refuse what was `chosen` to be other than `before`, and will never be read.
+def idle_choices(
+    config: "RunConfig", chosen: Mapping[str, Any], before: "RunConfig"
+) -> dict[str, str]:
+    """What was `chosen` to be other than `before` and will never be read, and why."""
+    return {
+        name: why
+        for name, why in unread(config).items()
+        if name in chosen and getattr(config, name) != getattr(before, name)
+    }
+
+
+def refuse_idle(idle: Mapping[str, str], chosen: Mapping[str, Any]) -> None:
+    """Refuse choices that do nothing.
 
     Raises:
         InvalidConfig: with every such key, its value and why.
     """
-    problems = {
-        name: f"{shown(getattr(config, name))} would never be read, for {why}: leave it out"
-        for name, why in unread(config).items()
-        if name in chosen and getattr(config, name) != getattr(before, name)
-    }
-    if problems:
-        raise InvalidConfig(problems)
+    if idle:
+        raise InvalidConfig(
+            {
+                name: f"{shown(chosen[name])} would never be read, for {why}: leave it out"
+                for name, why in idle.items()
+            }
+        )
 
 
 def effective(config: "RunConfig") -> dict[str, Any]:

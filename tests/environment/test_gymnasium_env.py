@@ -54,14 +54,6 @@ def test_the_same_seed_and_actions_give_the_same_episode() -> None:
     assert drive() == drive()
 
 
-@pytest.mark.parametrize(
-    ("name", "remedy"), [("NoSuchEnv-v0", "NoSuchEnv"), ("CartPole-v1", "Box is needed")]
-)
-def test_an_unusable_environment_is_refused_with_the_reason(name: str, remedy: str) -> None:
-    with pytest.raises(InvalidConfig, match=remedy):
-        GymnasiumEnv(name)
-
-
 def test_carla_without_a_simulator_is_refused() -> None:
     with pytest.raises(InvalidConfig, match="needs a simulator"):
         make_environment(parse_config("quickstart"), None)
@@ -97,32 +89,62 @@ def test_an_environment_of_ones_own_is_named_with_the_module_that_registers_it(
 
 
 class Reused(gymnasium.Env[Any, Any]):
-    """Hands out its own state, which it goes on changing; `bound` limits its action."""
+    """Hands out its own state, which it goes on changing; `bound` and `kind` are of its action."""
 
-    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    observation_space: gymnasium.Space[Any] = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
 
-    def __init__(self, bound: float = 1.0) -> None:
-        self.action_space = gymnasium.spaces.Box(-bound, bound, (1,), np.float32)
+    def __init__(self, bound: float = 1.0, kind: type[np.generic] = np.float32) -> None:
+        self.action_space = gymnasium.spaces.Box(-bound, bound, (1,), kind)  # type: ignore[arg-type]
         self.state = np.ones(2, np.float32)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         self.state[:] = 1
-        return self.state, {}
+        return self.seen(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         self.state *= 0.5
-        return self.state, 0.0, False, False, {}
+        return self.seen(), 0.0, False, False, {"components": [1, 2], "speed": "fast"}
+
+    def seen(self) -> Any:
+        return self.state
 
 
-@pytest.fixture
-def reused() -> Iterator[None]:
-    gymnasium.register("Reused-v0", entry_point=Reused)
-    gymnasium.register("Unbounded-v0", entry_point=Reused, kwargs={"bound": np.inf})
+class Parts(Reused):
+    """What it observes has parts: numbers, and one of three states."""
+
+    observation_space = gymnasium.spaces.Dict(
+        {
+            "at": gymnasium.spaces.Box(-1e300, 1e300, (2,), np.float64),
+            "gear": gymnasium.spaces.Discrete(3),
+        }
+    )
+
+    def seen(self) -> Any:
+        return {"at": self.state.astype(np.float64), "gear": 1}
+
+
+class Growing(Reused):
+    """What it observes has no one length."""
+
+    observation_space = gymnasium.spaces.Sequence(gymnasium.spaces.Discrete(3))
+
+
+@pytest.fixture(autouse=True)
+def own_environments() -> Iterator[None]:
+    made: dict[str, tuple[Any, dict[str, Any]]] = {
+        "Reused-v0": (Reused, {}),
+        "Unbounded-v0": (Reused, {"bound": np.inf}),
+        "Whole-v0": (Reused, {"kind": np.int64}),
+        "Parts-v0": (Parts, {}),
+        "Growing-v0": (Growing, {}),
+    }
+    for name, (entry_point, options) in made.items():
+        gymnasium.register(name, entry_point=entry_point, kwargs=options)
     yield
-    del gymnasium.registry["Reused-v0"], gymnasium.registry["Unbounded-v0"]
+    for name in made:
+        del gymnasium.registry[name]
 
 
-@pytest.mark.usefixtures("reused")
 def test_an_array_the_environment_uses_again_is_copied() -> None:
     env = GymnasiumEnv("Reused-v0")
     first, _ = env.reset()
@@ -132,7 +154,32 @@ def test_an_array_the_environment_uses_again_is_copied() -> None:
     assert second["vector"].tolist() == [0.5, 0.5]
 
 
-@pytest.mark.usefixtures("reused")
-def test_actions_without_bounds_are_refused() -> None:
-    with pytest.raises(InvalidConfig, match="no bounds"):
-        GymnasiumEnv("Unbounded-v0")
+def test_observations_of_parts_become_one_vector() -> None:
+    env = GymnasiumEnv("Parts-v0")
+    assert env.reset()[0]["vector"].tolist() == [1.0, 1.0, 0.0, 1.0, 0.0]
+    assert env.observation_space["vector"].shape == (5,)
+
+
+def test_an_episode_that_never_ends_is_truncated_and_words_of_its_own_are_not_ours() -> None:
+    env = GymnasiumEnv("Reused-v0")
+    env.reset()
+    for _ in range(env.max_episode_steps - 1):
+        *_, info = env.step(np.zeros(1, np.float32))
+        assert info == {"termination": None}
+    *_, terminated, truncated, info = env.step(np.zeros(1, np.float32))
+    assert (terminated, truncated, info["termination"]) == (False, True, "timeout")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("NoSuchEnv-v0", "NoSuchEnv"),
+        ("CartPole-v1", "Box is needed"),
+        ("Unbounded-v0", "no bounds"),
+        ("Whole-v0", "are whole numbers, not floats"),
+        ("Growing-v0", "no one length to flatten to"),
+    ],
+)
+def test_an_unusable_environment_is_refused_with_the_reason(name: str, remedy: str) -> None:
+    with pytest.raises(InvalidConfig, match=remedy):
+        GymnasiumEnv(name)

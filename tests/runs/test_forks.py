@@ -52,6 +52,20 @@ def test_a_fork_starts_at_the_checkpoint_and_its_charts_begin_with_its_source(
         assert get_checkpoint(session, running.run_id, checkpoint.id).pinned
 
 
+@pytest.mark.parametrize(
+    ("changes", "factor"), [({"seed": 9}, 0.3), ({"critic_learning_rate": 1e-5}, 1.0)]
+)
+def test_what_rollbacks_left_of_the_learning_rates_stays_on_equal_ones(
+    database: Database, running: Claim, changes: dict[str, object], factor: float
+) -> None:
+    with database.write() as session:
+        checkpoint = saved(session, running, 50)
+        service.get_run(session, running.run_id).learning_rate_factor = 0.3
+    run_id = fork(database, running, checkpoint.id, **changes)
+    with database.read() as session:
+        assert service.get_run(session, run_id).learning_rate_factor == factor
+
+
 def test_a_fork_of_a_fork_goes_back_to_the_first(database: Database, running: Claim) -> None:
     points(running, database, range(0, 100, 10), 1.0)
     with database.write() as session:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from backend.errors import InvalidConfig
 from backend.runs.ablations import ABLATIONS, changes
 from backend.runs.matrix import MOST_RUNS, expand
-from backend.runs.parsing import parse_config, parse_variant
+from backend.runs.parsing import parse_config, parse_leniently
 from backend.runs.presets import PRESETS
 
 TWO = {"baseline": {}, "no-delay": {"policy_delay": 1}}
@@ -26,7 +26,7 @@ def test_every_variant_runs_with_every_seed_and_differs_only_in_what_it_says(
         (name, seed) for seed in seeds for name in variants
     ]
     for cell in cells:
-        wanted = parse_variant("quickstart", {"seed": cell.seed}, variants[cell.variant])
+        wanted = parse_leniently("quickstart", {**variants[cell.variant], "seed": cell.seed})
         assert cell.config == wanted
 
 
@@ -54,6 +54,25 @@ def test_one_encoder_for_two_needs_both_to_look_at_pictures(preset: str, possibl
     assert changes(ABLATIONS["shared-encoder"], config) is possible
 
 
+def test_what_variants_make_of_a_configuration_is_what_counts() -> None:
+    busy = {"traffic": True}
+    cells = expand("quickstart", {"scenario": 2}, [0], {"a": busy, "b": {**busy, "gamma": 0.9}})
+    assert [cell.config.scenario for cell in cells] == [2, 2]
+    sight = {"actor_input": "image"}
+    cells = expand("quickstart", {"critic_input": "vector"}, [0], {"sight": sight})
+    assert cells[0].config.uses_images
+
+
+def test_what_no_variant_reads_is_refused_by_its_own_name() -> None:
+    with pytest.raises(
+        InvalidConfig, match=r"^scenario: 2 would never be read, for traffic is off"
+    ):
+        expand("quickstart", {"scenario": 2}, [0], TWO)
+    with pytest.raises(InvalidConfig) as refused:
+        expand("quickstart", {"gamma": 2}, [0], TWO)
+    assert list(refused.value.fields) == ["gamma"]
+
+
 def test_a_variant_need_not_read_what_the_others_read() -> None:
     numbers = {"actor_input": "vector", "critic_input": "same"}
     cells = expand("vision-small", {"frame_stack": 2}, [0], {"sight": {}, "numbers": numbers})
@@ -71,6 +90,7 @@ def test_a_variant_need_not_read_what_the_others_read() -> None:
         ([0], {"odd": {"seed": 2}}, "variants.odd.seed", "stand in `seeds`"),
         ([0], {"a": {}, "b": {"tau": 0.005}}, "variants.b", "drop one"),
         ([0], {"a": {}, "b": {"frame_stack": 2}}, "variants.b", "drop one"),
+        ([0], {"a": {"scenario": 2}, "c": {"tau": 0.1}}, "variants.a.scenario", "never be read"),
         ([0], {" ": {}}, "variants", "give 1 to"),
         ([0], {"x" * 41: {}}, "variants", "give 1 to"),
     ],

@@ -11,7 +11,7 @@ from backend.errors import InvalidConfig
 from backend.runs.parsing import parse_config
 from backend.runs.service import get_run
 from tests.training.conftest import MakeLab
-from worker.preflight import _check, check_machine, checkpoints_size
+from worker.preflight import _check, check_machine, checkpoints_size, learner_memory
 from worker.replay import ReplaySize
 
 VECTOR = spaces.Dict({"vector": spaces.Box(-1, 1, (53,), np.float32)})
@@ -57,9 +57,28 @@ def test_the_checkpoints_a_run_will_keep_are_reckoned_with_until_they_are_there(
     check_machine(config, VECTOR, 2, tmp_path, begun=True)
 
 
-def test_checkpoints_share_the_buffer_three_by_three() -> None:
-    config, buffer = parse_config("quickstart", {"checkpoints_kept": 5}), ReplaySize(100, 1000)
-    assert checkpoints_size(config, buffer, networks=7) == 7 * 7 + 3 * 1100
+@pytest.mark.parametrize(("interval", "buffers"), [(10, 2 + 5 * 0.1 + 1), (100, 7), (1000, 7)])
+def test_checkpoints_share_what_did_not_change_three_by_three(
+    interval: int, buffers: float
+) -> None:
+    chosen = {"buffer_size": 100, "batch_size": 10, "checkpoint_interval": interval}
+    config = parse_config("quickstart", {**chosen, "checkpoints_kept": 5})
+    assert checkpoints_size(config, ReplaySize(100, 1000), 7) == 7 * 7 + buffers * 1100
+
+
+@pytest.mark.parametrize(
+    ("config", "space", "taken"),
+    [
+        ({"batch_size": 16_384, "learning_starts": 16_384}, 27_648, 9.3e9),
+        ({"batch_size": 256}, 53, 0.0),
+    ],
+)
+def test_a_batch_of_wide_observations_is_reckoned_with(
+    config: dict[str, int], space: int, taken: float
+) -> None:
+    chosen = parse_config("quickstart", config)
+    wide = spaces.Dict({"vector": spaces.Box(-1, 1, (space,), np.float32)})
+    assert taken < learner_memory(chosen, wide, 2) < taken + 3e9
 
 
 def test_a_full_disk_is_enough_for_a_buffer_without_frames() -> None:

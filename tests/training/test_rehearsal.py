@@ -67,7 +67,7 @@ def test_every_phase_is_tried_and_nothing_is_left_behind(tmp_path: Path) -> None
 
 
 def test_the_actors_turn_is_tried_however_rarely_it_comes(tmp_path: Path) -> None:
-    chosen = config(policy_delay=1000)
+    chosen = config(policy_delay=1000, total_steps=5000)
     told = rehearse(chosen, GymnasiumEnv("Pendulum-v1"), tmp_path).describe(chosen)
     assert "phase change, 9 updates," in told["preflight"]
 

@@ -33,7 +33,8 @@ from worker.agents import NonFiniteTransition
 from worker.agents.trail import Trail
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Request, RequestKind
-from worker.train import offer
+from worker.saving import replay_episode
+from worker.train import offer, settle
 from worker.training import Outcome, Training
 
 
@@ -115,7 +116,16 @@ class Wandering(PendulumEnv):
         return super().step(np.clip(action + push, -2, 2))
 
 
+class Fated(PendulumEnv):
+    """A pendulum with something drawn once and for all."""
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        super().__init__(render_mode)
+        self.fate = np.random.uniform()
+
+
 gymnasium.register("Wandering-v0", Wandering, max_episode_steps=200)
+gymnasium.register("Fated-v0", Fated, max_episode_steps=200)
 
 
 def test_what_an_environment_draws_from_the_global_generators_is_drawn_again(
@@ -218,6 +228,49 @@ def test_a_learner_that_diverges_halts_with_its_evidence_and_its_last_good_weigh
     assert "non-finite" in critical
 
 
+class SpoiltEvaluation(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """The environment, whose evaluations see something that is not finite, or too large for a network."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], spoilt: float) -> None:
+        super().__init__(env)
+        self._spoilt, self._evaluates = spoilt, False
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self._evaluates = bool(options)
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        assert np.isfinite(action).all()
+        observation, *rest = self.env.step(action)
+        if self._evaluates:
+            observation["vector"][:] = self._spoilt
+        return observation, *rest  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "metric", "words"),
+    [
+        (np.nan, "episode/return", "the environment gave a reward or an observation"),
+        (3e38, "actions/policy_steering_mean", "the policy gave an action that is not finite"),
+    ],
+)
+def test_an_evaluation_of_what_is_not_finite_halts_with_evidence_and_is_no_best(
+    make_lab: MakeLab, spoilt: float, metric: str, words: str
+) -> None:
+    lab = make_lab(**EVALUATED, head_layer_norm=False)
+    with lab.attempt() as training:
+        training.env = SpoiltEvaluation(training.env, spoilt)
+        training.assessment._env = training.env
+        end = training.run()
+    assert end.outcome is Outcome.HALTED
+    assert words in end.reason
+    assert "the evaluated episode with seed" in end.reason
+    assert "best" not in lab.checkpoint_kinds()
+    assert np.isnan(lab.values(metric)[-1][1])
+    folder = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}"
+    assert list(folder.glob("non-finite-*.safetensors"))
+
+
 class Glitch(gymnasium.Wrapper[Any, Any, Any, Any]):
     """The environment, whose 30th step returns something that is not finite."""
 
@@ -284,6 +337,59 @@ def test_a_halt_waits_for_updates_whose_outcome_is_not_known(make_lab: MakeLab) 
         end = training.run()
     assert (end.outcome, training.progress.step) == (Outcome.HALTED, 101)
     assert "not finite" in end.reason
+
+
+def test_checkpoints_retired_together_all_leave_the_disk(make_lab: MakeLab) -> None:
+    lab = make_lab(checkpoints_kept=2, checkpoint_interval=20)
+    lab.run()
+    folder = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}"
+    with lab.database.read() as session:
+        listed = {Path(c.path).name for c in list_checkpoints(session, lab.run_id)}
+        gone = [c for c in list_checkpoints(session, lab.run_id, True) if c.deleted_at]
+    assert len(gone) > 20
+    assert {path.name for path in folder.iterdir()} == listed
+
+
+def test_a_retired_checkpoint_that_a_killed_trainer_left_is_swept(make_lab: MakeLab) -> None:
+    lab = make_lab(checkpoints_kept=1, checkpoint_interval=100)
+    lab.run(at_450=HALT)
+    with lab.database.write() as session:
+        gone = [c for c in list_checkpoints(session, lab.run_id, True) if c.deleted_at]
+        kept = [Path(c.path) for c in list_checkpoints(session, lab.run_id)]
+        request_resume(session, lab.run_id, time.time())
+    Path(gone[0].path).mkdir()
+    with lab.attempt():
+        assert not Path(gone[0].path).exists()
+        assert all(path.exists() for path in kept)
+
+
+def test_an_environment_that_draws_while_it_is_made_is_the_same_at_every_attempt(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab(environment="gymnasium:Fated-v0")
+    fates = []
+    for stop in (130, 300):
+        with lab.attempt(**{f"at_{stop}": HALT}) as training:
+            fates.append(training.env.unwrapped._env.unwrapped.fate)  # type: ignore[attr-defined]
+            end = training.run()
+            token = training.journal._claim.token
+        settle(lab.database, lab.run_id, token, end)
+        with lab.database.write() as session:
+            request_resume(session, lab.run_id, time.time())
+    assert fates[0] == fates[1]
+
+
+def test_an_episode_whose_rewards_are_others_begins_anew(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    with lab.attempt() as training:
+        training._between_episodes()
+        for _ in range(5):
+            training._act()
+        episode = training.progress.episode
+        assert episode is not None
+        assert replay_episode(training.env, episode)
+        episode.rewards[2] += 1e-9
+        assert not replay_episode(training.env, episode)
 
 
 def test_what_a_killed_trainer_left_half_written_is_swept(make_lab: MakeLab) -> None:

@@ -155,6 +155,24 @@ def claim_and_train(trainer: ScriptedTrainer) -> None:
     trainer.advance(2_000, NOW + 20, 20)
 
 
+def test_what_nothing_reads_is_said_and_left_as_the_preset_has_it(browser: TestClient) -> None:
+    data = {"preset": "quickstart", "encoder_layer_norm": "off", "tau": "0.02"}
+    found = browser.post("/runs/check", data=data).json()
+    assert found["fields"] == {}
+    assert "Nothing reads these" in found["fragments"]["summary"]
+    assert "actor input is vector" in found["fragments"]["summary"]
+    assert browser.post("/runs", data=data, follow_redirects=False).status_code == 303
+    config = browser.get("/api/v1/runs/1").json()["config"]
+    assert (config["encoder_layer_norm"], config["tau"]) == (True, 0.02)
+
+
+def test_what_only_a_variant_reads_is_kept_for_it(browser: TestClient) -> None:
+    data = {"preset": "quickstart", "scenario": "2", "variants": "busy: traffic=true"}
+    assert browser.post("/runs", data=data, follow_redirects=False).status_code == 303
+    runs = [browser.get(f"/api/v1/runs/{number}").json()["config"] for number in (1, 2)]
+    assert [(run["traffic"], run["scenario"]) for run in runs] == [(False, 2), (True, 2)]
+
+
 @pytest.mark.parametrize(
     ("sent", "field", "words"),
     [

@@ -5,7 +5,7 @@ from gymnasium import spaces
 from backend.runs.config import RunConfig
 from worker.agents.arithmetic import prepare_torch
 from worker.agents.ddpg import DDPG
-from worker.agents.errors import NonFinite, NonFiniteTransition, NonFiniteUpdate
+from worker.agents.errors import NonFinite, NonFiniteAction, NonFiniteTransition, NonFiniteUpdate
 from worker.agents.memory import keep_freed_memory
 from worker.agents.noise import Exploration
 from worker.agents.td3 import TD3
@@ -15,6 +15,7 @@ __all__ = [
     "TD3",
     "Exploration",
     "NonFinite",
+    "NonFiniteAction",
     "NonFiniteTransition",
     "NonFiniteUpdate",
     "make_agent",

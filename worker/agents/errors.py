@@ -41,10 +41,22 @@ class NonFiniteUpdate(NonFinite):
 class NonFiniteTransition(NonFinite):
     """A reward or observation as the environment gave it, or beyond float32; the buffer is without it."""
 
-    def __init__(self, step: int, evidence: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, where: str, evidence: Mapping[str, np.ndarray]) -> None:
         super().__init__(
-            f"the environment gave a reward or an observation that is not finite at step {step:,}: "
+            f"the environment gave a reward or an observation that is not finite at {where}: "
             "it was not stored; look at the saved transition and mend the environment",
             "episode/return",
+            evidence,
+        )
+
+
+class NonFiniteAction(NonFinite):
+    """The policy's own answer to a finite observation; the environment was not given it."""
+
+    def __init__(self, where: str, evidence: Mapping[str, np.ndarray]) -> None:
+        super().__init__(
+            f"the policy gave an action that is not finite at {where}: its weights or the saved observation "
+            "are too large; scale the observation, or lower the learning rate or roll back",
+            "actions/policy_steering_mean",
             evidence,
         )

@@ -11,8 +11,8 @@ from backend.errors import InvalidConfig
 from backend.gates.admission import admit_matrix, check_rules
 from backend.runs.config import RunConfig
 from backend.runs.groups import create_group
-from backend.runs.matrix import Cell
-from backend.runs.parsing import parse_config
+from backend.runs.matrix import Cell, idle_in_all
+from backend.runs.parsing import parse_leniently
 from backend.runs.presets import PRESETS
 from backend.runs.service import create_run, get_run
 from backend.web import forms, submission
@@ -34,8 +34,19 @@ async def _posted(request: Request) -> Submission:
 Posted = Annotated[Submission, Depends(_posted)]
 
 
+def _idle(sent: Submission) -> dict[str, str]:
+    """What the form changes and nothing would read, and why: a form cannot leave a field out."""
+    return idle_in_all(sent.preset, forms.overrides(sent.preset, sent.values), sent.all_variants)
+
+
+def _values(sent: Submission) -> dict[str, Any]:
+    """What the form changes and something reads."""
+    idle, changed = _idle(sent), forms.overrides(sent.preset, sent.values)
+    return {name: value for name, value in changed.items() if name not in idle}
+
+
 def _config(session: Session, sent: Submission) -> RunConfig:
-    config = parse_config(sent.preset, forms.overrides(sent.preset, sent.values))
+    config = parse_leniently(sent.preset, _values(sent))
     check_rules(session, config)
     return config
 
@@ -44,7 +55,7 @@ def _cells(session: Session, sent: Submission) -> list[Cell]:
     """The runs of the matrix that was asked for; none when one run was."""
     if not sent.is_matrix:
         return []
-    values = forms.overrides(sent.preset, sent.values)
+    values = _values(sent)
     return admit_matrix(session, sent.preset, values, sent.seed_numbers, sent.all_variants)
 
 
@@ -54,9 +65,10 @@ def _summary(session: Session, sent: Submission, now: float) -> dict[str, Any]:
     takes: dict[str, str] = {}
     matrix: dict[str, Any] | None = None
     probes = None
+    idle: dict[str, str] = {}
     offered = forms.preset_config(sent.preset)
     try:
-        config = _config(session, sent)
+        config, idle = _config(session, sent), _idle(sent)
         offered = config.model_dump(mode="json")
         pace = expected(session, offered, now)
         takes = estimate(config, pace)
@@ -69,6 +81,7 @@ def _summary(session: Session, sent: Submission, now: float) -> dict[str, Any]:
         "groups": groups,
         "changes": [field for _, _, fields, _ in groups for field in fields if field.changed],
         "problems": problems,
+        "idle": idle,
         "estimate": takes,
         "probes": probes,
         "matrix": matrix,
@@ -145,7 +158,7 @@ def start(request: Request, sent: Posted, session: Writing, now: Now) -> Respons
         run = create_run(session, name, sent.preset, config, now)
         return RedirectResponse(f"/runs/{run.id}", 303)
     plan = {
-        "config": forms.overrides(sent.preset, sent.values),
+        "config": _values(sent),
         "seeds": sent.seed_numbers,
         "variants": sent.all_variants or {},
     }
