@@ -1,7 +1,7 @@
 """Save and load everything a trainer needs to go on exactly where it was."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from backend.checkpoints.files import (
     Draft,
     FileEntry,
     drafting,
+    keep_apart,
     read_file,
     read_manifest,
     unused_path,
@@ -99,8 +100,8 @@ def capture_checkpoint(
 def write_checkpoint(capture: Capture) -> CheckpointFiles:
     """Write it whole or not at all; durable when this returns. To be called once for each capture.
 
-    Regions of the replay buffer that did not change since its last checkpoint are hard links to it, until
-    MOST_SHARERS share them.
+    Regions of the replay buffer that did not change since its last checkpoint are hard links to it; `separate`
+    then gives them files of their own.
 
     Raises:
         CheckpointError: the disk is full or fails; earlier checkpoints are whole.
@@ -118,8 +119,26 @@ def write_checkpoint(capture: Capture) -> CheckpointFiles:
             view.release()
     for view, entry in zip(capture.regions, entries[1:], strict=True):
         name = view.region.name
+        view.region.earlier = view.saved
         view.region.saved = SavedRegion(path / name, entry.sha256, view.version)
     return CheckpointFiles(path, total, sha256)
+
+
+def separate(capture: Capture, go_on: Callable[[], bool] = lambda: True) -> None:
+    """Part a written checkpoint from the one before: no file that rots shall take both along.
+
+    It shares with the one before that instead, or has a copy: of every region there are two files, used in turn.
+    `go_on` is asked before each region; the next checkpoint makes up for those left.
+
+    Raises:
+        CheckpointDamaged: a file of the checkpoint before has changed since it was written.
+    """
+    for view in capture.regions:
+        if not go_on():
+            return
+        if view.saved is not None:
+            earlier = view.earlier.path if view.earlier else None
+            keep_apart(capture.path, view.region.name, view.saved, earlier)
 
 
 def load_checkpoint(

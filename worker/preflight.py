@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from gymnasium import spaces
 
-from backend.checkpoints.files import MOST_SHARERS
 from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig
 from worker.agents.encoders import ENCODERS, make_encoder
@@ -69,11 +68,11 @@ def check_machine(
 def checkpoints_size(config: RunConfig, buffer: ReplaySize, networks: int) -> int:
     """Bytes of disk a run's checkpoints take once the buffer is full; `networks` are those of one without it.
 
-    The best may be old and share nothing. Of the others each has new what was driven since the one before.
+    The best may be old and share nothing. The others share with every other one what did not change between.
     """
     chain, size = config.checkpoints_kept + 1, config.buffer_size
-    new = (chain - 1) * min(config.checkpoint_interval, size)
-    held = min(chain * size, math.ceil(chain / MOST_SHARERS) * size + new) + size
+    new = 2 * (chain - 2) * config.checkpoint_interval
+    held = min(chain * size, 2 * size + new) + size
     return (chain + 1) * networks + held * (buffer.memory + buffer.disk) // size
 
 

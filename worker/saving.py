@@ -1,9 +1,11 @@
 """A trainer's state on disk and back: which parts, in which order, and how an episode under way is replayed."""
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import gymnasium
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from backend.checkpoints.files import CheckpointFiles, unused_path
 from backend.checkpoints.kinds import CheckpointKind
-from backend.errors import CheckpointError
+from backend.errors import CheckpointDamaged, CheckpointError
 from backend.runs.config import RunConfig
 from worker.agents import TD3, Exploration
 from worker.checkpointing import (
@@ -24,6 +26,7 @@ from worker.checkpointing import (
     capture_rng,
     load_checkpoint,
     restore_rng,
+    separate,
     write_checkpoint,
 )
 from worker.kept import KeptMemory
@@ -31,6 +34,8 @@ from worker.progress import Episode, Progress
 from worker.replay import ReplayBuffer
 from worker.seeding import begin_episode
 from worker.stages import Tell, untold
+
+log = logging.getLogger(__name__)
 
 Written = Callable[[CheckpointInfo, CheckpointFiles | CheckpointError], None]
 
@@ -60,6 +65,7 @@ class Saver:
         agent.state_dict(self._memory.tensor)  # its pages now, not in the first checkpoint's pause
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[None] | None = None
+        self._wanted = Event()
 
     def save(
         self, kind: CheckpointKind, progress: Progress
@@ -70,14 +76,19 @@ class Saver:
             CheckpointError: nothing was written; earlier checkpoints are whole.
         """
         capture = self.capture(kind, progress)
-        return capture.info, write_checkpoint(capture)
+        files = write_checkpoint(capture)
+        self._writer.submit(self._separate, capture)
+        return capture.info, files
 
     def begin(self, kind: CheckpointKind, progress: Progress, written: Written) -> None:
         """The same without waiting for the disk: training pauses for the copy only.
 
         `written` is told in the writer's thread.
         """
-        self._writing = self._writer.submit(_write, self.capture(kind, progress), written)
+        capture = self.capture(kind, progress)
+        self._wanted.set()
+        self._writing = self._writer.submit(self._write, capture, written)
+        self._writer.submit(self._separate, capture)
 
     def settle(self) -> None:
         """Wait until what was begun is written and told."""
@@ -86,6 +97,22 @@ class Saver:
 
     def close(self) -> None:
         self._writer.shutdown()
+
+    def _write(self, capture: Capture, written: Written) -> None:
+        self._wanted.clear()
+        try:
+            files = write_checkpoint(capture)
+        except CheckpointError as error:
+            written(capture.info, error)
+        else:
+            written(capture.info, files)
+
+    def _separate(self, capture: Capture) -> None:
+        """In the writer's thread, until the next checkpoint wants it."""
+        try:
+            separate(capture, go_on=lambda: not self._wanted.is_set())
+        except CheckpointDamaged as error:
+            log.error("a file on this disk has rotted: %s", error)
 
     def capture(self, kind: CheckpointKind, progress: Progress) -> Capture:
         """This moment in memory of its own; one at a time."""
@@ -133,15 +160,6 @@ class Saver:
             {key: np.ascontiguousarray(value) for key, value in evidence.items()}, path
         )
         return path
-
-
-def _write(capture: Capture, written: Written) -> None:
-    try:
-        files = write_checkpoint(capture)
-    except CheckpointError as error:
-        written(capture.info, error)
-    else:
-        written(capture.info, files)
 
 
 def replay_episode(env: gymnasium.Env[Any, Any], episode: Episode, tell: Tell = untold) -> bool:

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from backend.errors import CheckpointDamaged, CheckpointError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 UNFINISHED = ".unfinished"
-# Checkpoints that share one file: a bit that rots in it damages these, and those before them are whole.
-MOST_SHARERS = 3
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -36,6 +34,16 @@ class FileEntry:
 
     bytes: int
     sha256: str
+
+
+class SharedFile(Protocol):
+    """A file several checkpoints may share, and the hash of its content."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def sha256(self) -> str: ...
 
 
 class Draft:
@@ -58,10 +66,8 @@ class Draft:
         return self._enter(name, FileEntry(size, digest.hexdigest()))
 
     def link(self, name: str, source: Path, sha256: str) -> bool:
-        """Share a file of an earlier checkpoint; False where that is impossible, or enough share it already."""
+        """Share a file of an earlier checkpoint; False where that is impossible."""
         try:
-            if source.stat().st_nlink >= MOST_SHARERS:
-                return False
             os.link(source, self.folder / name)
         except OSError:
             return False
@@ -104,6 +110,48 @@ def drafting(path: Path) -> Iterator[Draft]:
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep_apart(path: Path, name: str, shared: SharedFile, apart: Path | None) -> bool:
+    """Give the checkpoint at `path` another file `name` than the one it shares, of the same content.
+
+    That of `apart`, an earlier checkpoint's, where it is another file and still there; else a copy. Whoever reads
+    meanwhile finds one or the other.
+
+    Raises:
+        CheckpointDamaged: what is shared does not match its hash any more.
+    """
+    mine = path / name
+    draft = path.with_name(f".{path.name}.{name}{UNFINISHED}")
+    try:
+        if not mine.samefile(shared.path):
+            return False
+        if apart is None or not _linked(apart, draft, mine):
+            _copy(path, name, shared, draft)
+        draft.replace(mine)
+    except OSError:  # a full disk, or retention was faster: sharing stays
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def _linked(source: Path, draft: Path, other_than: Path) -> bool:
+    try:
+        if source.samefile(other_than):
+            return False
+        os.link(source, draft)
+    except OSError:
+        return False
+    return True
+
+
+def _copy(path: Path, name: str, shared: SharedFile, draft: Path) -> None:
+    data = read_file(path, name, {"sha256": shared.sha256})
+    with draft.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def unused_path(folder: Path, name: str) -> Path:
@@ -186,7 +234,10 @@ def sweep_unfinished(folder: Path) -> int:
     """Remove what killed writers left in `folder`; how many there were."""
     found = list(folder.glob(f".*{UNFINISHED}"))
     for path in found:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return len(found)
 
 

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.checkpoints.files import (
-    MOST_SHARERS,
-    delete_checkpoint,
-    read_manifest,
-    verify_checkpoint,
-)
+from backend.checkpoints.files import delete_checkpoint, read_manifest, verify_checkpoint
 from backend.errors import CheckpointDamaged, CheckpointError
 from tests.checkpoints.loop import CONFIG, Loop, seed_everything
-from worker.checkpointing import load_checkpoint
+from worker.checkpointing import load_checkpoint, separate, write_checkpoint
 
 
 def trained(steps: int = 60) -> Loop:
@@ -55,19 +50,76 @@ def test_regions_of_the_buffer_that_did_not_change_are_shared(tmp_path: Path) ->
     assert verify_checkpoint(first.path).sha256 == first.sha256
 
 
-def test_a_region_that_rots_leaves_a_checkpoint_before_it_whole(tmp_path: Path) -> None:
-    loop = trained(110)
-    saved = [loop.save(tmp_path).path for _ in range(MOST_SHARERS + 1)]
-    region = saved[-1] / "replay-00000.safetensors"
-    data = bytearray(region.read_bytes())
+def saved_apart(loop: Loop, folder: Path) -> Path:
+    capture = loop.capture(folder)
+    path = write_checkpoint(capture).path
+    separate(capture)
+    return path
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
     data[-1] ^= 1
-    region.write_bytes(data)
-    with pytest.raises(CheckpointDamaged, match="replay-00000"):
-        verify_checkpoint(saved[-1])
-    for path in saved[:MOST_SHARERS]:
+    path.write_bytes(data)
+
+
+def test_a_file_that_rots_leaves_the_checkpoint_before_whole(tmp_path: Path) -> None:
+    loop = trained(110)
+    saved = [saved_apart(loop, tmp_path) for _ in range(6)]
+    for path in saved:
         verify_checkpoint(path)
-    older = saved[0] / "replay-00000.safetensors"
-    assert older.stat().st_nlink == MOST_SHARERS
+    files = {(path / "replay-00000.safetensors").stat().st_ino for path in saved}
+    assert len(files) == 2  # used in turn
+    damage(saved[-1] / "replay-00000.safetensors")
+    for whole in (False, True) * 3:
+        path = saved.pop()
+        if whole:
+            verify_checkpoint(path)
+        else:
+            with pytest.raises(CheckpointDamaged, match="replay-00000"):
+                verify_checkpoint(path)
+
+
+def test_what_was_left_shared_is_parted_later_and_a_copy_does_where_the_other_is_gone(
+    tmp_path: Path,
+) -> None:
+    loop = trained(110)
+    first, second = loop.save(tmp_path).path, loop.save(tmp_path).path
+    third = saved_apart(loop, tmp_path)
+    name = "replay-00000.safetensors"
+    assert (first / name).samefile(second / name)
+    assert not (third / name).samefile(second / name)
+    delete_checkpoint(first)
+    delete_checkpoint(second)
+    fourth = saved_apart(loop, tmp_path)
+    assert not (fourth / name).samefile(third / name)
+    verify_checkpoint(fourth)
+
+
+def test_a_file_found_rotten_while_parting_is_named_and_the_checkpoint_keeps_it(
+    tmp_path: Path,
+) -> None:
+    loop = trained(110)
+    first = loop.save(tmp_path).path
+    capture = loop.capture(tmp_path)
+    write_checkpoint(capture)
+    damage(first / "replay-00000.safetensors")
+    with pytest.raises(CheckpointDamaged, match="replay-00000"):
+        separate(capture)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_parting_stops_when_the_next_checkpoint_is_wanted(tmp_path: Path) -> None:
+    loop = trained(110)
+    first = loop.save(tmp_path).path
+    capture = loop.capture(tmp_path)
+    second = write_checkpoint(capture).path
+    answers = iter([True, False])
+    separate(capture, go_on=lambda: next(answers))
+    shared = [
+        (second / view.region.name).samefile(first / view.region.name) for view in capture.regions
+    ]
+    assert shared[:2] == [False, True]
 
 
 def test_sharing_goes_on_after_a_load_and_after_the_source_is_gone(tmp_path: Path) -> None:

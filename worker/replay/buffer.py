@@ -215,8 +215,11 @@ class ReplayBuffer:
     def _view(self, region: Region) -> RegionView:
         end = min(region.end, self._used)
         arrays = {name: array[region.begin : end] for name, array in self._arrays.items()}
-        current = region.saved is not None and region.saved.version == region.version
-        return RegionView(region, region.version, arrays, region.saved if current else None)
+        saved, earlier = (
+            file if file and file.version == region.version else None
+            for file in (region.saved, region.earlier)
+        )
+        return RegionView(region, region.version, arrays, saved, earlier)
 
     def _region_of(self, place: int) -> Region:
         return self._regions[place // self._region_slots]
@@ -227,7 +230,7 @@ class ReplayBuffer:
         for field, values in arrays.items():
             self._arrays[field][region.begin : region.begin + len(values)] = values
         region.version = saved.version if saved else 1
-        region.saved = saved
+        region.saved, region.earlier = saved, None
 
     def load_counters(self, counters: Mapping[str, Any]) -> None:
         """Put back the counters, after all regions."""

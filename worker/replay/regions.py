@@ -24,7 +24,8 @@ class SavedRegion:
 class Region:
     """Some neighbouring slots of the ring; `version` rises with every write to them.
 
-    `saved` is the last file written of it, the source of a hard link while it is current.
+    `saved` is the last file written of it, the source of a hard link while it is current; `earlier` is the one
+    that held the same before.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Region:
     end: int
     version: int = 0
     saved: SavedRegion | None = None
+    earlier: SavedRegion | None = None
     _readers: int = 0
     _free: Condition = field(default_factory=Condition, repr=False)
 
@@ -55,12 +57,13 @@ class Region:
 
 @dataclass(frozen=True)
 class RegionView:
-    """A region at a version: views of its slots' arrays, and the file that holds them if there is one."""
+    """A region at a version: views of its slots' arrays, and the files that hold them if there are any."""
 
     region: Region
     version: int
     arrays: Arrays
     saved: SavedRegion | None
+    earlier: SavedRegion | None
     held: bool = False
 
     def release(self) -> None:
