@@ -22,7 +22,11 @@ SMALL: dict[str, Any] = {
     "baseline_episodes": 0,
     "max_episode_ticks": 300,
 }
-PENDULUM = {**SMALL, "environment": "gymnasium:Pendulum-v1"}
+ONLY_DRIVING = ("baseline_episodes", "max_episode_ticks")
+PENDULUM = {
+    **{name: value for name, value in SMALL.items() if name not in ONLY_DRIVING},
+    "environment": "gymnasium:Pendulum-v1",
+}
 
 
 def begin(up: Up, config: dict[str, Any]) -> int:
