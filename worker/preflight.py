@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig
+from backend.runs.room import kept_checkpoints, transitions_held
 from worker.agents.encoders import ENCODERS, make_encoder
 from worker.agents.td3 import resolve_device
 from worker.memory import available_memory
@@ -66,18 +67,13 @@ def check_machine(
 
 
 def checkpoints_size(config: RunConfig, buffer: ReplaySize, networks: int) -> int:
-    """Bytes of disk a run's checkpoints take once the buffer is full; `networks` are those of one without it.
-
-    The best may be old and share nothing. The others share with every other one what did not change between.
-    """
-    chain, size = config.checkpoints_kept + 1, config.buffer_size
-    new = 2 * (chain - 2) * config.checkpoint_interval
-    held = min(chain * size, 2 * size + new) + size
-    return (chain + 1) * networks + held * (buffer.memory + buffer.disk) // size
+    """Bytes of disk a run's checkpoints take at most; `networks` are those of one without the buffer."""
+    transition = (buffer.memory + buffer.disk) / config.buffer_size
+    return kept_checkpoints(config) * networks + int(transitions_held(config) * transition)
 
 
 def _check_disk(config: RunConfig, buffer: ReplaySize, weights: int, free: float) -> None:
-    kept = config.checkpoints_kept + 2  # the best and the last besides
+    kept = kept_checkpoints(config)
     what = (
         f"disk, in {kept} checkpoints (checkpoints_kept {config.checkpoints_kept}) and beside them"
     )

@@ -6,6 +6,7 @@ from itertools import pairwise
 from sqlalchemy.orm import Session
 
 from backend.runs.config import RunConfig
+from backend.runs.room import kept_checkpoints, transitions_held
 from backend.web import formats
 from backend.web.pace import Pace
 from backend.workers.service import list_workers
@@ -40,12 +41,10 @@ def network_bytes(config: RunConfig) -> int:
 
 
 def disk_bytes(config: RunConfig) -> int:
-    """Bytes of disk a run takes: frames in use, the replay once more in the checkpoints, which share
-    what did not change, and the networks of each checkpoint that is kept."""
-    filled = min(1.0, config.total_steps / config.buffer_size)
-    saved = int(filled * (replay_bytes(config) + frames_bytes(config)))
-    kept = min(config.checkpoints_kept, config.total_steps // config.checkpoint_interval) + 2
-    return frames_bytes(config) + saved + kept * network_bytes(config)
+    """Bytes of disk a run takes at most: frames in use, and what its checkpoints hold of buffer and networks."""
+    buffer = replay_bytes(config) + frames_bytes(config)
+    saved = transitions_held(config) * buffer // config.buffer_size
+    return frames_bytes(config) + saved + kept_checkpoints(config) * network_bytes(config)
 
 
 def estimate(config: RunConfig, pace: Pace | None) -> dict[str, str]:

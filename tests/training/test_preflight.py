@@ -49,7 +49,12 @@ def test_frames_that_fill_the_disk_are_refused(tmp_path: Path) -> None:
 def test_the_checkpoints_a_run_will_keep_are_reckoned_with_until_they_are_there(
     tmp_path: Path,
 ) -> None:
-    chosen = {"checkpoints_kept": 1000, "checkpoint_interval": 10**7, "buffer_size": 3_000_000}
+    chosen = {
+        "checkpoints_kept": 1000,
+        "checkpoint_interval": 1_000_000,
+        "buffer_size": 3_000_000,
+        "total_steps": 1_000_000_000,
+    }
     config = parse_config("quickstart", chosen)
     with pytest.raises(InvalidConfig, match="in 1002 checkpoints") as refused:
         check_machine(config, VECTOR, 2, tmp_path)
@@ -58,11 +63,15 @@ def test_the_checkpoints_a_run_will_keep_are_reckoned_with_until_they_are_there(
     check_machine(config, VECTOR, 2, tmp_path, begun=True)
 
 
-@pytest.mark.parametrize(("interval", "buffers"), [(10, 2 + 8 * 0.1 + 1), (100, 7), (1000, 7)])
-def test_every_other_checkpoint_shares_what_did_not_change(interval: int, buffers: float) -> None:
+@pytest.mark.parametrize(
+    ("interval", "kept", "buffers"), [(10, 7, 2 + 8 * 0.1 + 1), (100, 7, 7), (15_000, 4, 4)]
+)
+def test_every_other_checkpoint_shares_what_did_not_change(
+    interval: int, kept: int, buffers: float
+) -> None:
     chosen = {"buffer_size": 100, "batch_size": 10, "checkpoint_interval": interval}
     config = parse_config("quickstart", {**chosen, "checkpoints_kept": 5})
-    assert checkpoints_size(config, ReplaySize(100, 1000), 7) == 7 * 7 + buffers * 1100
+    assert checkpoints_size(config, ReplaySize(100, 1000), 7) == kept * 7 + buffers * 1100
 
 
 @pytest.mark.parametrize(
@@ -95,7 +104,7 @@ def test_networks_larger_than_memory_are_refused(tmp_path: Path) -> None:
 def test_a_batch_larger_than_memory_is_refused_and_what_it_takes_is_not_the_buffers(
     tmp_path: Path,
 ) -> None:
-    wide = {"hidden_sizes": [8192, 8192], "learning_starts": 70_000, "total_steps": 80_000}
+    wide = {"hidden_sizes": [4096, 4096], "learning_starts": 70_000, "total_steps": 80_000}
     problem = refusal(tmp_path, VECTOR, batch_size=65_536, **wide)["batch_size"]
     assert "lower batch_size or hidden_sizes" in problem
     alone, beside = (
