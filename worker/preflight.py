@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -73,12 +74,19 @@ def checkpoints_size(config: RunConfig, buffer: ReplaySize, networks: int) -> in
 
 
 def _check_disk(config: RunConfig, buffer: ReplaySize, weights: int, free: float) -> None:
-    kept = kept_checkpoints(config)
+    kept, size = kept_checkpoints(config), config.buffer_size
+    free -= kept * DISK_PER_WEIGHT * weights
+
+    def need(transitions: int) -> float:
+        frames = buffer.disk * transitions / size
+        smaller = config.model_copy(update={"buffer_size": transitions})
+        return frames + transitions_held(smaller) * (buffer.memory + buffer.disk) / size
+
     what = (
         f"disk, in {kept} checkpoints (checkpoints_kept {config.checkpoints_kept}) and beside them"
     )
-    need = buffer.disk + checkpoints_size(config, buffer, networks=0)
-    _check(what, need, free - kept * DISK_PER_WEIGHT * weights, config.buffer_size)
+    # a smaller buffer shares less
+    _check(what, need(size), free, size, bisect_right(range(1, size), free, key=need))
 
 
 @dataclass(frozen=True)
@@ -164,11 +172,12 @@ def _head_weights(config: RunConfig, observations: spaces.Dict, action_dim: int)
     return heads * sum(of * to for of, to in pairwise(widths))
 
 
-def _check(what: str, need: float, free: float, size: int) -> None:
+def _check(what: str, need: float, free: float, size: int, fitting: int | None = None) -> None:
+    """`fitting` transitions would do; left out, the need grows with their number."""
     free = max(0.0, free)
     if need <= free:
         return
-    fitting = int(size * free / need)
+    fitting = int(size * free / need) if fitting is None else fitting
     raise InvalidConfig(
         {
             "buffer_size": f"{size:,} transitions need {need / 1e9:,.1f} GB of {what}, "

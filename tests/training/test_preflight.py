@@ -58,7 +58,7 @@ def test_the_checkpoints_a_run_will_keep_are_reckoned_with_until_they_are_there(
     config = parse_config("quickstart", chosen)
     with pytest.raises(InvalidConfig, match="in 1002 checkpoints") as refused:
         check_machine(config, VECTOR, 2, tmp_path)
-    fits = config.model_copy(update={"buffer_size": fitting(refused.value.fields) - 100_000})
+    fits = config.model_copy(update={"buffer_size": fitting(refused.value.fields) - 10_000})
     check_machine(fits, VECTOR, 2, tmp_path)
     check_machine(config, VECTOR, 2, tmp_path, begun=True)
 
