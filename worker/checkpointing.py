@@ -124,11 +124,13 @@ def write_checkpoint(capture: Capture) -> CheckpointFiles:
     return CheckpointFiles(path, total, sha256)
 
 
-def separate(capture: Capture, go_on: Callable[[], bool] = lambda: True) -> None:
+def separate(
+    capture: Capture, go_on: Callable[[], bool] = lambda: True, in_turn: bool = True
+) -> None:
     """Part a written checkpoint from the one before: no file that rots shall take both along.
 
-    It shares with the one before that instead, or has a copy: of every region there are two files, used in turn.
-    `go_on` is asked before each region; the next checkpoint makes up for those left.
+    It shares with the one before that instead, or has a copy: of every region there are two files, used `in_turn`.
+    Where retention keeps one checkpoint beside the best, turns would bring these two together. `go_on` is asked before each region; the next checkpoint makes up for those left.
 
     Raises:
         CheckpointDamaged: a file of the checkpoint before has changed since it was written.
@@ -137,7 +139,7 @@ def separate(capture: Capture, go_on: Callable[[], bool] = lambda: True) -> None
         if not go_on():
             return
         if view.saved is not None:
-            earlier = view.earlier.path if view.earlier else None
+            earlier = view.earlier.path if view.earlier and in_turn else None
             keep_apart(capture.path, view.region.name, view.saved, earlier)
 
 

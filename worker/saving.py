@@ -110,7 +110,8 @@ class Saver:
     def _separate(self, capture: Capture) -> None:
         """In the writer's thread, until the next checkpoint wants it."""
         try:
-            separate(capture, go_on=lambda: not self._wanted.is_set())
+            several = self._config.checkpoints_kept > 1
+            separate(capture, go_on=lambda: not self._wanted.is_set(), in_turn=several)
         except CheckpointDamaged as error:
             log.error("a file on this disk has rotted: %s", error)
 

@@ -9,6 +9,8 @@ import gymnasium
 import numpy as np
 import torch
 
+from worker.finiteness import refuse_transition
+
 
 class Stream(IntEnum):
     """What an episode is for; streams never share seeds."""
@@ -34,10 +36,14 @@ def begin_episode(
 
     The global generators start from the seed too: an environment may draw from them, and an episode that is
     driven again must find there what it found.
+
+    Raises:
+        NonFiniteTransition: it begins with what is not finite.
     """
     seed_generators(seed)
     observation: dict[str, Any]
     observation, _ = env.reset(seed=seed, options=dict(options) if options else None)
+    refuse_transition(f"the start of the episode with seed {seed}", observation)
     return observation
 
 

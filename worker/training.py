@@ -194,7 +194,6 @@ class Training:
         seed = episode_seed(self.config.seed, Stream.TRAINING, progress.episodes)
         began = time.perf_counter()
         observation = begin_episode(self.env, seed)
-        refuse_transition(self._coming, observation)
         self.vitals.reset_took(time.perf_counter() - began)
         self.exploration.reset()
         progress.episode = Episode(progress.episodes, seed, observation)
@@ -279,14 +278,21 @@ class Training:
     def _evaluate(self) -> None:
         """Evaluate the policy as it is; a stop between the two parts leaves the second to the next attempt."""
         progress, interval = self.progress, self.config.evaluation_interval
-        if not progress.elsewhere_due:
-            evaluation = self.assessment.evaluate()
-            progress.next_evaluation = progress.step + interval - progress.step % interval
-            self._keep_best(evaluation)
-            progress.elsewhere_due = evaluation.complete
         if progress.elsewhere_due:
-            self.assessment.evaluate_elsewhere()
-            progress.elsewhere_due = False
+            self._evaluate_elsewhere()
+            return
+        evaluation = self.assessment.evaluate()
+        progress.next_evaluation = progress.step + interval - progress.step % interval
+        progress.elsewhere_due = evaluation.complete
+        try:
+            if evaluation.complete:
+                self._evaluate_elsewhere()
+        finally:  # a checkpoint any earlier would know of no evaluation that is still due
+            self._keep_best(evaluation)
+
+    def _evaluate_elsewhere(self) -> None:
+        self.assessment.evaluate_elsewhere()
+        self.progress.elsewhere_due = False
 
     def _keep_best(self, evaluation: Evaluation) -> None:
         score = (evaluation.success_rate or 0.0, evaluation.return_mean)

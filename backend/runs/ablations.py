@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from backend.runs.config import RunConfig
-from backend.runs.contradictions import DDPG_TRICKS
+from backend.runs.contradictions import DDPG_TRICKS, contradictions
 from backend.runs.unread import effective
 
 
@@ -50,8 +48,7 @@ ABLATIONS: dict[str, Ablation] = {
 
 def changes(ablation: Ablation, config: Mapping[str, Any]) -> bool:
     """Whether it takes anything away of this whole configuration that is there and is read."""
-    try:
-        ablated = RunConfig.model_validate({**config, **ablation.overrides})
-    except ValidationError:
+    ablated = RunConfig.model_validate({**config, **ablation.overrides})
+    if contradictions(ablated):
         return False
     return effective(ablated) != effective(RunConfig.model_validate(dict(config)))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backend.runs.config import RunConfig
 
+LARGEST_SCALE = 1e6
 DDPG_TRICKS: dict[str, Any] = {"twin_critics": False, "policy_delay": 1, "target_policy_noise": 0.0}
 
 
@@ -19,6 +20,10 @@ def contradictions(config: "RunConfig") -> list[str]:
         found.append(
             f"batch_size ({config.batch_size}) exceeds learning_starts ({config.learning_starts}): "
             "the first update would have too few transitions; raise learning_starts or lower batch_size"
+        )
+    if config.reward_scale > LARGEST_SCALE:
+        found.append(
+            f"reward_scale ({config.reward_scale:g}) is more than {LARGEST_SCALE:,.0f}: lower it, float32 ends soon after"
         )
     if config.tf32 and config.device == "cpu":
         found.append(

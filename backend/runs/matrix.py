@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig
-from backend.runs.parsing import parse_config, parse_leniently
+from backend.runs.parsing import can_leave_out, parse_config, parse_leniently, preset_values
 from backend.runs.unread import effective, idle_choices, refuse_idle, unread
 
 MOST_RUNS = 200
@@ -51,7 +51,7 @@ def expand(
                 f"{len(seeds) * len(variants)} runs: {MOST_RUNS} at most, leave some out"
             }
         )
-    refuse_idle(_idle(preset, config, found), config)
+    refuse_idle(_idle(preset, config, variants, found), config)
     _check_different(found)
     _check_read(variants, found)
     return [Cell(name, _seeded(variant, seed)) for seed in seeds for name, variant in found.items()]
@@ -65,15 +65,23 @@ def idle_in_all(
     Raises:
         InvalidConfig: as `expand` does for a variant.
     """
-    return _idle(preset, config, _variants(preset, config, variants or {BASELINE: {}}))
+    variants = variants or {BASELINE: {}}
+    return _idle(preset, config, variants, _variants(preset, config, variants))
 
 
 def _idle(
-    preset: str, config: Mapping[str, Any], variants: Mapping[str, RunConfig]
+    preset: str,
+    config: Mapping[str, Any],
+    variants: Mapping[str, Mapping[str, Any]],
+    found: Mapping[str, RunConfig],
 ) -> dict[str, str]:
-    before = parse_config(preset)
-    idle = [idle_choices(variant, config, before) for variant in variants.values()]
-    return {name: why for name, why in idle[0].items() if all(name in other for other in idle)}
+    before, values = parse_config(preset), preset_values(preset)
+    each = [idle_choices(variant, config, before) for variant in found.values()]
+    idle = {name: why for name, why in each[0].items() if all(name in other for other in each)}
+    removable = all(
+        can_leave_out(values, {**config, **overrides}, idle) for overrides in variants.values()
+    )
+    return idle if removable else {}
 
 
 def _seeded(config: RunConfig, seed: int) -> RunConfig:

@@ -36,6 +36,8 @@ def _unread(config: "RunConfig") -> Iterator[tuple[str, tuple[str, ...]]]:
         value = getattr(config, switch)
         if not value:
             yield f"{switch} is {'off' if value is False else 0}", names
+    if config.noise_initial == config.noise_final:
+        yield "noise_initial equals noise_final", ("noise_decay",)
     if config.exploration == "uniform":
         yield "exploration is uniform", ("hold_decisions",)
     if not (config.held_out_routes or config.second_town):

@@ -96,6 +96,16 @@ def test_what_was_left_shared_is_parted_later_and_a_copy_does_where_the_other_is
     verify_checkpoint(fourth)
 
 
+def test_without_turns_every_checkpoint_has_files_of_its_own(tmp_path: Path) -> None:
+    loop = trained(110)
+    saved = []
+    for _ in range(3):
+        capture = loop.capture(tmp_path)
+        saved.append(write_checkpoint(capture).path)
+        separate(capture, in_turn=False)
+    assert len({(path / "replay-00000.safetensors").stat().st_ino for path in saved}) == 3
+
+
 def test_a_file_found_rotten_while_parting_is_named_and_the_checkpoint_keeps_it(
     tmp_path: Path,
 ) -> None:

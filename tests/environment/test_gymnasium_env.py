@@ -137,12 +137,34 @@ def own_environments() -> Iterator[None]:
         "Whole-v0": (Reused, {"kind": np.int64}),
         "Parts-v0": (Parts, {}),
         "Growing-v0": (Growing, {}),
+        "Strict-v0": (Strict, {}),
+        "Blind-v0": (Blind, {}),
     }
     for name, (entry_point, options) in made.items():
         gymnasium.register(name, entry_point=entry_point, kwargs=options)
     yield
     for name in made:
         del gymnasium.registry[name]
+
+
+class Strict(Reused):
+    """Takes nothing that is not in its own box, one side of which has no length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = gymnasium.spaces.Box(
+            np.array([2.1, 1.0], np.float32), np.array([4.6, 1.0], np.float32)
+        )
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        assert self.action_space.contains(action)
+        return super().step(action)
+
+
+class Blind(Reused):
+    """There is nothing to see."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (0,), np.float32)
 
 
 def test_an_array_the_environment_uses_again_is_copied() -> None:
@@ -170,12 +192,20 @@ def test_an_episode_that_never_ends_is_truncated_and_words_of_its_own_are_not_ou
     assert (terminated, truncated, info["termination"]) == (False, True, "timeout")
 
 
+@pytest.mark.parametrize("action", [-1.0, -0.3, 0.0, 1.0, 5.0])
+def test_an_action_is_in_the_environments_own_box_to_the_last_bit(action: float) -> None:
+    env = GymnasiumEnv("Strict-v0")
+    env.reset()
+    env.step(np.full(2, action, np.float32))
+
+
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
         ("NoSuchEnv-v0", "NoSuchEnv"),
         ("CartPole-v1", "Box is needed"),
         ("Unbounded-v0", "no bounds"),
+        ("Blind-v0", "nothing to see"),
         ("Whole-v0", "are whole numbers, not floats"),
         ("Growing-v0", "no one length to flatten to"),
     ],

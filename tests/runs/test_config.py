@@ -121,6 +121,30 @@ def test_what_stands_there_anyway_may_be_repeated(preset: str) -> None:
     assert parse_config(preset, config.model_dump(mode="json")) == config
 
 
+@pytest.mark.parametrize(
+    ("preset", "overrides"),
+    [
+        ("paper", {**PENDULUM, "actor_input": "vector"}),
+        ("vision-small", {**PENDULUM, "actor_input": "vector", "critic_input": "same"}),
+        ("quickstart", {"noise_decay": 0, "noise_initial": 0.05, "noise_final": 0.05}),
+        ("paper", {"evaluation_interval": 0, "routes": ["left"], "held_out_routes": []}),
+    ],
+)
+def test_what_is_not_read_but_needed_for_a_valid_configuration_is_taken(
+    preset: str, overrides: dict[str, Any]
+) -> None:
+    config = parse_config(preset, overrides)
+    assert all(getattr(config, name) == value for name, value in overrides.items())
+
+
+def test_a_stored_configuration_that_would_be_refused_today_is_readable_and_can_be_mended() -> None:
+    stored = {**parse_config("quickstart").model_dump(mode="json"), "noise_final": 0.5}
+    assert RunConfig.model_validate(stored).noise_final == 0.5
+    with pytest.raises(InvalidConfig, match="noise_final"):
+        changed_config(stored, {"seed": 2})
+    assert changed_config(stored, {"noise_final": 0.1}).noise_final == 0.1
+
+
 def test_what_becomes_unread_of_a_run_stays_and_what_is_changed_then_is_refused() -> None:
     seen = parse_config("vision-small", {"frame_stack": 2}).model_dump(mode="json")
     blind = changed_config(seen, {"actor_input": "vector", "critic_input": "same"})

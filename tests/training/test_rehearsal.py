@@ -95,6 +95,17 @@ def test_what_would_fail_hours_later_fails_now_with_the_phase(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_environment_that_begins_with_a_nan_is_named_and_not_the_learner(tmp_path: Path) -> None:
+    class Blind(Broken):
+        def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+            return {"vector": np.full(3, np.nan, np.float32)}, {}
+
+    with pytest.raises(
+        RehearsalFailed, match=r"exploration failed: the environment gave .* start of"
+    ):
+        rehearse(config(), Blind(), tmp_path)
+
+
 def test_a_lost_simulator_is_no_fault_of_the_configuration(tmp_path: Path) -> None:
     with pytest.raises(SimulatorLost):
         rehearse(config(), Broken(step=3, error=SimulatorLost("gone")), tmp_path)

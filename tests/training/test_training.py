@@ -411,7 +411,7 @@ def test_an_episode_that_begins_with_a_nan_is_refused(make_lab: MakeLab) -> None
     lab = make_lab()
     with lab.attempt() as training:
         training.env = Blind(training.env)
-        with pytest.raises(NonFiniteTransition, match="at step 1:"):
+        with pytest.raises(NonFiniteTransition, match="at the start of the episode with seed"):
             training._between_episodes()
         assert len(training.replay) == 0
 

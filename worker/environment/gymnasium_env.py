@@ -44,17 +44,23 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
             raise _refused(
                 name, f"its observations {inner.observation_space} have no one length to flatten to"
             )
+        box = inner.action_space
+        if not math.prod(seen.shape) or not math.prod(box.shape):
+            raise _refused(name, f"it has nothing to see or to do: {seen}, {box}")
         limit = inner.spec.max_episode_steps if inner.spec else None
         if limit is None:
             inner = TimeLimit(inner, LONGEST_EPISODE)
         self.max_episode_steps = limit or LONGEST_EPISODE
         self._space = inner.observation_space
-        self._env: gymnasium.Env[Any, Any] = RescaleAction(inner, np.float32(-1), np.float32(1))
+        self._env: gymnasium.Env[Any, Any] = inner
+        self._box = box
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._rescaling = RescaleAction(inner, np.float32(-1), np.float32(1))
         with np.errstate(over="ignore"):  # bounds beyond float32 are none
             low, high = seen.low.astype(np.float32), seen.high.astype(np.float32)
         flat = spaces.Box(low.ravel(), high.ravel(), dtype=np.float32)
         self.observation_space = spaces.Dict({"vector": flat})
-        self.action_space = spaces.Box(-1.0, 1.0, (math.prod(inner.action_space.shape or ()),))
+        self.action_space = spaces.Box(-1.0, 1.0, (math.prod(box.shape),))
         self._return = 0.0
         self._length = 0
 
@@ -67,8 +73,7 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
         return self._seen(observation), {}
 
     def step(self, action: Action) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
-        bounded = np.clip(action, -1.0, 1.0).reshape(self._env.action_space.shape)
-        observation, reward, terminated, truncated, _ = self._env.step(bounded)
+        observation, reward, terminated, truncated, _ = self._env.step(self._rescaled(action))
         self._return += float(reward)
         self._length += 1
         ended = "timeout" if truncated else "other" if terminated else None
@@ -76,6 +81,14 @@ class GymnasiumEnv(gymnasium.Env[Observation, Action]):
         if terminated or truncated:
             info["episode"] = {"return": self._return, "length": float(self._length)}
         return self._seen(observation), reward, terminated, truncated, info
+
+    def _rescaled(self, action: Action) -> Action:
+        """In the environment's own box to the last bit: rounding may leave it, and a side of no length divides by 0."""
+        bounded = np.clip(action, -1.0, 1.0).reshape(self._box.shape)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = self._rescaling.action(bounded)
+        low, high = self._box.low, self._box.high
+        return np.where(low == high, low, np.clip(scaled, low, high)).astype(self._box.dtype)
 
     def _seen(self, observation: Any) -> Observation:
         # a copy: environments may hand out one array again and again
