@@ -119,6 +119,22 @@ def test_several_routes_are_drawn_from_for_training(simulator: SimulatorAddress)
     assert drawn == {"right", "left"}
 
 
+def test_how_long_a_server_has_run_does_not_show_in_an_episode(simulator: SimulatorAddress) -> None:
+    driving = DrivingEnv(parse_config("vision-small"), simulator)
+
+    def drive() -> tuple[bytes, list[object]]:
+        driving.reset(seed=3)
+        pictures = [driving.step(np.array([0.0, 0.4]))[0]["image"] for _ in range(20)]
+        lights = driving.connection.world.get_actors().filter("traffic.traffic_light")
+        return np.stack(pictures).tobytes(), [light.get_state() for light in lights]
+
+    before = drive()
+    for _ in range(250):  # past the longest green
+        driving.connection.tick()
+    assert drive() == before
+    driving.close()
+
+
 def test_a_trip_to_the_second_town_leaves_the_first_as_it_was(simulator: SimulatorAddress) -> None:
     overrides = {"second_town": "oval", "second_town_routes": ["0-6"]}
     driving = DrivingEnv(parse_config("quickstart", overrides), simulator)

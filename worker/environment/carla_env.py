@@ -180,6 +180,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         route = self.routes[start.route]
         pose = route.pose(start.distance, start.right, start.turn)
         self.ego.place(pose)
+        # How long a server has run must not show in an episode, neither in its pictures nor in its traffic.
+        self.connection.world.reset_all_traffic_lights()
         if self.traffic is not None:
             self.traffic.populate(self.np_random, pose)
         for _ in range(SETTLE_TICKS):
