@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from backend.errors import InvalidConfig
+from backend.runs.parsing import parse_config
 from tests.agents.samples import agent, batch, config
 from worker.agents import DDPG
 
@@ -28,5 +30,5 @@ def test_a_ddpg_config_says_what_ddpg_does_and_refuses_td3s_tricks() -> None:
     chosen = config(algorithm="ddpg")
     assert (chosen.twin_critics, chosen.policy_delay, chosen.target_policy_noise) == (False, 1, 0)
     assert config(**chosen.model_dump()) == chosen
-    with pytest.raises(ValueError, match=r"policy_delay \(2\) is one of TD3's tricks"):
-        config(algorithm="ddpg", policy_delay=2)
+    with pytest.raises(InvalidConfig, match=r"policy_delay \(2\) is one of TD3's tricks"):
+        parse_config("quickstart", {"algorithm": "ddpg", "policy_delay": 2})

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from backend.errors import InvalidConfig
+from backend.runs.parsing import parse_config
 from tests.agents.samples import agent, batch, config
 from worker.agents import TD3
 
@@ -42,5 +44,5 @@ def test_encoders_are_apart_unless_shared() -> None:
 
 def test_what_is_not_there_cannot_be_shared() -> None:
     for overrides in ({}, {"actor_input": "image", "critic_input": "vector"}):
-        with pytest.raises(ValueError, match=r"shared_encoder \(true\) needs a critic"):
-            config(shared_encoder=True, **overrides)
+        with pytest.raises(InvalidConfig, match=r"shared_encoder \(true\) needs a critic"):
+            parse_config("quickstart", {"shared_encoder": True, **overrides})
