@@ -5,7 +5,7 @@ import torch
 
 from backend.errors import InvalidConfig
 from backend.runs.parsing import parse_config
-from tests.agents.samples import agent, batch, config
+from tests.agents.samples import agent, batch
 from worker.agents import TD3
 
 
