@@ -45,13 +45,7 @@ def in_words(detail: Mapping[str, Any]) -> str:
 
 
 def field_in_words(detail: Mapping[str, Any], examples: Sequence[str] = ()) -> tuple[str, str]:
-    """The field at fault and its sentence; a contradiction of several fields begins with the first of them.
-
-    `examples` tell more of a text's pattern than the pattern does.
-    """
-    if detail["type"] == "value_error" and not detail["loc"]:
-        message = in_words(detail)
-        return message.split(" ", 1)[0], message
+    """The field at fault and its sentence; `examples` tell more of a text's pattern than the pattern does."""
     field = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return field, f"'{field}' is not a configuration key: remove it or check its spelling"

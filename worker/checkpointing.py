@@ -140,7 +140,7 @@ def separate(
             return
         if view.saved is not None:
             earlier = view.earlier.path if view.earlier and in_turn else None
-            keep_apart(capture.path, view.region.name, view.saved, earlier)
+            keep_apart(capture.path, view.region.name, view.saved.path, view.saved.sha256, earlier)
 
 
 def load_checkpoint(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from backend.errors import CheckpointDamaged, CheckpointError
 
@@ -34,16 +34,6 @@ class FileEntry:
 
     bytes: int
     sha256: str
-
-
-class SharedFile(Protocol):
-    """A file several checkpoints may share, and the hash of its content."""
-
-    @property
-    def path(self) -> Path: ...
-
-    @property
-    def sha256(self) -> str: ...
 
 
 class Draft:
@@ -112,8 +102,8 @@ def drafting(path: Path) -> Iterator[Draft]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def keep_apart(path: Path, name: str, shared: SharedFile, apart: Path | None) -> bool:
-    """Give the checkpoint at `path` another file `name` than the one it shares, of the same content.
+def keep_apart(path: Path, name: str, shared: Path, sha256: str, apart: Path | None) -> None:
+    """Give the checkpoint at `path` another file `name` than `shared`, should it be that, of the same content.
 
     That of `apart`, an earlier checkpoint's, where it is another file and still there; else a copy. Whoever reads
     meanwhile finds one or the other.
@@ -124,16 +114,15 @@ def keep_apart(path: Path, name: str, shared: SharedFile, apart: Path | None) ->
     mine = path / name
     draft = path.with_name(f".{path.name}.{name}{UNFINISHED}")
     try:
-        if not mine.samefile(shared.path):
-            return False
+        if not mine.samefile(shared):
+            return
         if apart is None or not _linked(apart, draft, mine):
-            _copy(path, name, shared, draft)
+            _copy(draft, read_file(path, name, {"sha256": sha256}))
         draft.replace(mine)
-    except OSError:  # a full disk, or retention was faster: sharing stays
-        return False
+    except OSError:
+        return  # a full disk, or retention was faster: sharing stays
     finally:
         draft.unlink(missing_ok=True)
-    return True
 
 
 def _linked(source: Path, draft: Path, other_than: Path) -> bool:
@@ -146,8 +135,7 @@ def _linked(source: Path, draft: Path, other_than: Path) -> bool:
     return True
 
 
-def _copy(path: Path, name: str, shared: SharedFile, draft: Path) -> None:
-    data = read_file(path, name, {"sha256": shared.sha256})
+def _copy(draft: Path, data: bytes) -> None:
     with draft.open("xb") as file:
         file.write(data)
         file.flush()

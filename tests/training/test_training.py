@@ -1,6 +1,5 @@
 """The loop on a real environment and database: what it logs, saves, obeys, and that resuming changes nothing."""
 
-import random
 import resource
 import time
 from collections.abc import Iterator
@@ -9,12 +8,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
-import safetensors.numpy
 import torch
-from gymnasium.envs.classic_control import PendulumEnv
 from sqlalchemy import select
 
 from backend.checkpoints.files import CheckpointFiles, verify_checkpoint
@@ -28,13 +24,10 @@ from backend.runs.events import list_events
 from backend.runs.models import Segment
 from backend.runs.service import get_run, request_resume
 from backend.runs.states import RunState
-from tests.training.conftest import EVALUATED, HALT, SAVE, MakeLab
-from worker.agents import NonFiniteTransition
-from worker.agents.trail import Trail
+from tests.training.conftest import HALT, SAVE, MakeLab
 from worker.checkpointing import CheckpointInfo
 from worker.commands import Request, RequestKind
-from worker.saving import replay_episode
-from worker.train import offer, settle
+from worker.train import offer
 from worker.training import Outcome, Training
 
 
@@ -106,43 +99,6 @@ def test_halted_and_resumed_in_mid_episode_equals_never_stopped_bit_for_bit(
         training.run()
         assert_equal(weights(training), expected)
     assert parts.values("progress/reward") == rewards
-
-
-class Wandering(PendulumEnv):
-    """A pendulum pushed about by what it draws from everybody's generators."""
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        push = random.uniform(-1, 1) + np.random.uniform(-1, 1) + float(torch.rand(()))
-        return super().step(np.clip(action + push, -2, 2))
-
-
-class Fated(PendulumEnv):
-    """A pendulum with something drawn once and for all."""
-
-    def __init__(self, render_mode: str | None = None) -> None:
-        super().__init__(render_mode)
-        self.fate = np.random.uniform()
-
-
-gymnasium.register("Wandering-v0", Wandering, max_episode_steps=200)
-gymnasium.register("Fated-v0", Fated, max_episode_steps=200)
-
-
-def test_what_an_environment_draws_from_the_global_generators_is_drawn_again(
-    make_lab: MakeLab,
-) -> None:
-    wandering = {"environment": "gymnasium:Wandering-v0", **EVALUATED}
-    whole, parts = make_lab(**wandering), make_lab(**wandering)
-    whole.run()
-    parts.run(at_330=HALT)
-    with parts.database.write() as session:
-        request_resume(session, parts.run_id, time.time())
-    parts.run()
-    for name in ("progress/reward", "evaluation/return_mean", "evaluation/random_return"):
-        assert parts.values(name) == whole.values(name), name
-    with parts.database.read() as session:
-        events = [e.kind for e in list_events(session, parts.run_id)]
-    assert "episode" not in events  # it did not have to begin anew
 
 
 def test_an_attempt_that_vanished_is_repeated_from_its_last_checkpoint_without_doubling_points(
@@ -228,117 +184,6 @@ def test_a_learner_that_diverges_halts_with_its_evidence_and_its_last_good_weigh
     assert "non-finite" in critical
 
 
-class SpoiltEvaluation(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """The environment, whose evaluations see something that is not finite, or too large for a network."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], spoilt: float) -> None:
-        super().__init__(env)
-        self._spoilt, self._evaluates = spoilt, False
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
-        self._evaluates = bool(options)
-        return self.env.reset(seed=seed, options=options)
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        assert np.isfinite(action).all()
-        observation, *rest = self.env.step(action)
-        if self._evaluates:
-            observation["vector"][:] = self._spoilt
-        return observation, *rest  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize(
-    ("spoilt", "metric", "words"),
-    [
-        (np.nan, "episode/return", "the environment gave a reward or an observation"),
-        (3e38, "actions/policy_steering_mean", "the policy gave an action that is not finite"),
-    ],
-)
-def test_an_evaluation_of_what_is_not_finite_halts_with_evidence_and_is_no_best(
-    make_lab: MakeLab, spoilt: float, metric: str, words: str
-) -> None:
-    lab = make_lab(**EVALUATED, head_layer_norm=False)
-    with lab.attempt() as training:
-        training.env = SpoiltEvaluation(training.env, spoilt)
-        training.assessment._env = training.env
-        end = training.run()
-    assert end.outcome is Outcome.HALTED
-    assert words in end.reason
-    assert "the evaluated episode with seed" in end.reason
-    assert "best" not in lab.checkpoint_kinds()
-    assert np.isnan(lab.values(metric)[-1][1])
-    folder = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}"
-    assert list(folder.glob("non-finite-*.safetensors"))
-
-
-class Glitch(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """The environment, whose 30th step returns something that is not finite."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], reward: float, observed: float) -> None:
-        super().__init__(env)
-        self._reward, self._observed, self._steps = reward, observed, 0
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        self._steps += 1
-        if self._steps == 30:
-            observation["vector"][0], reward = self._observed, self._reward
-        return observation, reward, terminated, truncated, info
-
-
-@pytest.mark.parametrize(
-    ("reward", "observed"), [(np.nan, 0.0), (-np.inf, 0.0), (1e300, 0.0), (1.0, np.nan)]
-)
-def test_what_an_environment_gives_that_is_not_finite_never_reaches_the_buffer(
-    make_lab: MakeLab, reward: float, observed: float
-) -> None:
-    lab = make_lab()
-    with lab.attempt() as training:
-        training.env = Glitch(training.env, reward, observed)
-        end = training.run()
-        assert len(training.replay) == training.progress.step == 29
-        for name in ("reward", "vector"):
-            assert np.isfinite(training.replay._arrays[name]).all()
-    assert end.outcome is Outcome.HALTED
-    assert (
-        "the environment gave a reward or an observation that is not finite at step 30"
-        in end.reason
-    )
-    folder = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}"
-    (evidence,) = folder.glob("non-finite-*.safetensors")
-    assert set(safetensors.numpy.load_file(evidence)) == {
-        "action",
-        "reward",
-        "observation",
-        "next_observation",
-    }
-
-
-def test_the_evidence_of_one_attempt_does_not_replace_that_of_another(make_lab: MakeLab) -> None:
-    lab = make_lab()
-    with lab.attempt() as training:
-        first, second = (
-            training.saver.save_evidence("non-finite-000000030", {"reward": np.array(value)})
-            for value in (1.0, 2.0)
-        )
-    assert safetensors.numpy.load_file(first)["reward"] == 1.0
-    assert safetensors.numpy.load_file(second)["reward"] == 2.0
-
-
-def test_a_halt_waits_for_updates_whose_outcome_is_not_known(make_lab: MakeLab) -> None:
-    lab = make_lab()
-    with lab.attempt(at_101=HALT) as training:
-        training.agent._trail = Trail(training.agent._broken, lag=2)  # as on a GPU
-        while training.progress.step < 100:
-            if training.progress.episode is None:
-                training._between_episodes()
-            training._act()
-        training.replay._arrays["reward"][:] = np.nan
-        end = training.run()
-    assert (end.outcome, training.progress.step) == (Outcome.HALTED, 101)
-    assert "not finite" in end.reason
-
-
 def test_checkpoints_retired_together_all_leave_the_disk(make_lab: MakeLab) -> None:
     lab = make_lab(checkpoints_kept=2, checkpoint_interval=20)
     lab.run()
@@ -363,35 +208,6 @@ def test_a_retired_checkpoint_that_a_killed_trainer_left_is_swept(make_lab: Make
         assert all(path.exists() for path in kept)
 
 
-def test_an_environment_that_draws_while_it_is_made_is_the_same_at_every_attempt(
-    make_lab: MakeLab,
-) -> None:
-    lab = make_lab(environment="gymnasium:Fated-v0")
-    fates = []
-    for stop in (130, 300):
-        with lab.attempt(**{f"at_{stop}": HALT}) as training:
-            fates.append(training.env.unwrapped._env.unwrapped.fate)  # type: ignore[attr-defined]
-            end = training.run()
-            token = training.journal._claim.token
-        settle(lab.database, lab.run_id, token, end)
-        with lab.database.write() as session:
-            request_resume(session, lab.run_id, time.time())
-    assert fates[0] == fates[1]
-
-
-def test_an_episode_whose_rewards_are_others_begins_anew(make_lab: MakeLab) -> None:
-    lab = make_lab()
-    with lab.attempt() as training:
-        training._between_episodes()
-        for _ in range(5):
-            training._act()
-        episode = training.progress.episode
-        assert episode is not None
-        assert replay_episode(training.env, episode)
-        episode.rewards[2] += 1e-9
-        assert not replay_episode(training.env, episode)
-
-
 def test_what_a_killed_trainer_left_half_written_is_swept(make_lab: MakeLab) -> None:
     lab = make_lab()
     left = lab.settings.checkpoints_folder / f"run-{lab.run_id:06d}" / ".step-7.99.unfinished"
@@ -399,21 +215,6 @@ def test_what_a_killed_trainer_left_half_written_is_swept(make_lab: MakeLab) -> 
     (left / "state.safetensors").write_bytes(b"half")
     with lab.attempt():
         assert not left.exists()
-
-
-def test_an_episode_that_begins_with_a_nan_is_refused(make_lab: MakeLab) -> None:
-    class Blind(gymnasium.Wrapper[Any, Any, Any, Any]):
-        def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-            observation, info = self.env.reset(**options)
-            observation["vector"][0] = np.nan
-            return observation, info
-
-    lab = make_lab()
-    with lab.attempt() as training:
-        training.env = Blind(training.env)
-        with pytest.raises(NonFiniteTransition, match="at the start of the episode with seed"):
-            training._between_episodes()
-        assert len(training.replay) == 0
 
 
 def test_a_disk_that_refuses_a_checkpoint_costs_an_alert_and_not_the_run(

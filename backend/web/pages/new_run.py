@@ -39,23 +39,22 @@ def _idle(sent: Submission) -> dict[str, str]:
     return idle_in_all(sent.preset, forms.overrides(sent.preset, sent.values), sent.all_variants)
 
 
-def _values(sent: Submission) -> dict[str, Any]:
+def _values(sent: Submission, idle: Mapping[str, str]) -> dict[str, Any]:
     """What the form changes and something reads."""
-    idle, changed = _idle(sent), forms.overrides(sent.preset, sent.values)
+    changed = forms.overrides(sent.preset, sent.values)
     return {name: value for name, value in changed.items() if name not in idle}
 
 
-def _config(session: Session, sent: Submission) -> RunConfig:
-    config = parse_leniently(sent.preset, _values(sent))
+def _config(session: Session, sent: Submission, values: Mapping[str, Any]) -> RunConfig:
+    config = parse_leniently(sent.preset, values)
     check_rules(session, config)
     return config
 
 
-def _cells(session: Session, sent: Submission) -> list[Cell]:
+def _cells(session: Session, sent: Submission, values: Mapping[str, Any]) -> list[Cell]:
     """The runs of the matrix that was asked for; none when one run was."""
     if not sent.is_matrix:
         return []
-    values = _values(sent)
     return admit_matrix(session, sent.preset, values, sent.seed_numbers, sent.all_variants)
 
 
@@ -68,12 +67,16 @@ def _summary(session: Session, sent: Submission, now: float) -> dict[str, Any]:
     idle: dict[str, str] = {}
     offered = forms.preset_config(sent.preset)
     try:
-        config, idle = _config(session, sent), _idle(sent)
+        idle = _idle(sent)
+        values = _values(sent, idle)
+        config = _config(session, sent, values)
         offered = config.model_dump(mode="json")
         pace = expected(session, offered, now)
         takes = estimate(config, pace)
         probes = probes_of(session, config)
-        matrix = _matrix(session, _cells(session, sent), pace.seconds(offered) if pace else None)
+        matrix = _matrix(
+            session, _cells(session, sent, values), pace.seconds(offered) if pace else None
+        )
     except InvalidConfig as error:
         problems = submission.readable(error.fields)
     groups = forms.groups(sent.preset, sent.values, problems)
@@ -151,14 +154,15 @@ def start(request: Request, sent: Posted, session: Writing, now: Now) -> Respons
     """303 to the new run or group, or 422 with the form as it was and what to mend."""
     name = sent.name[:120]
     try:
-        config, cells = _config(session, sent), _cells(session, sent)
+        values = _values(sent, _idle(sent))
+        config, cells = _config(session, sent, values), _cells(session, sent, values)
     except InvalidConfig:
         return _form(request, session, sent, now, 422)
     if not sent.is_matrix:
         run = create_run(session, name, sent.preset, config, now)
         return RedirectResponse(f"/runs/{run.id}", 303)
     plan = {
-        "config": _values(sent),
+        "config": values,
         "seeds": sent.seed_numbers,
         "variants": sent.all_variants or {},
     }
