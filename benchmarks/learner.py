@@ -26,7 +26,7 @@ from backend.runs.config import RunConfig
 from backend.runs.parsing import parse_config
 from benchmarks.sb3_peer import NatureExtractor, add, make_peer
 from worker.agents import TD3, Exploration, make_agent, prepare_torch
-from worker.agents.encoders import BLOCK, NatureEncoder, space_to_depth
+from worker.agents.encoders import BLOCK, NatureEncoder, centred
 from worker.checkpointing import (
     Capture,
     CheckpointInfo,
@@ -135,7 +135,7 @@ def gradients(device: torch.device) -> Claim:
     frames = torch.randint(0, 256, (32, 4, 84, 84), dtype=torch.uint8, generator=draw).to(device)
     direction = torch.randn(32, 512, generator=draw).to(device)
     encoder, plain = encoder.to(device), plain.to(device)
-    ours = gradient(encoder, encoder(space_to_depth(frames)) * direction)
+    ours = gradient(encoder, encoder(centred(frames)) * direction)
     theirs = gradient(plain, plain.cnn(frames / 127.5 - 1) * direction)
     # our gradients, laid out as the plain network lays out its weights
     for parameter, slope in zip(encoder.parameters(), ours, strict=True):

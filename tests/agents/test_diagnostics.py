@@ -1,6 +1,7 @@
 """What an agent says of its last update, and how it stops at a number that is none."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,16 +21,21 @@ def owned(name: str) -> bool:
     return name not in loop and not imported and name.startswith(groups)
 
 
+def updated(images: bool = False, **overrides: Any) -> TD3:
+    """After two updates, in the second of which the actor moved."""
+    learner = agent(policy_delay=1, **overrides)
+    for number in range(2):
+        learner.update(batch(images=images, seed=number))
+    return learner
+
+
 def test_every_catalogued_metric_of_the_learner_is_there_for_images() -> None:
-    learner = agent(actor_input="image", encoder="small", policy_delay=1)
-    learner.update(batch(images=True))
+    learner = updated(images=True, actor_input="image", encoder="small")
     assert set(learner.diagnostics()) == {name for name in CATALOG if owned(name)}
 
 
 def test_networks_without_an_encoder_say_nothing_of_one() -> None:
-    learner = agent(policy_delay=1)
-    learner.update(batch())
-    names = set(learner.diagnostics())
+    names = set(updated().diagnostics())
     assert names == {
         name
         for name in CATALOG
@@ -41,8 +47,7 @@ def test_networks_without_an_encoder_say_nothing_of_one() -> None:
 
 
 def test_a_privileged_critic_has_no_encoder_and_the_actor_has() -> None:
-    learner = agent(actor_input="image", critic_input="vector", encoder="small", policy_delay=1)
-    learner.update(batch(images=True))
+    learner = updated(images=True, actor_input="image", critic_input="vector", encoder="small")
     seen = learner.diagnostics()
     assert seen["gradients/actor_encoder_norm_before_clip"] > 0
     assert "gradients/critic_encoder_norm_before_clip" not in seen
@@ -83,9 +88,7 @@ def test_module_norms_add_up_to_the_global_norm() -> None:
 
 
 def test_the_policy_heads_share_is_its_norm_over_the_whole() -> None:
-    learner = agent(actor_input="image", encoder="small", policy_delay=1)
-    learner.update(batch(images=True))
-    seen = learner.diagnostics()
+    seen = updated(images=True, actor_input="image", encoder="small").diagnostics()
     head, total = (seen[f"gradients/actor{part}_norm_before_clip"] for part in ("_head", ""))
     assert seen["gradients/policy_head_share"] == pytest.approx(head / total, rel=1e-5)
 
@@ -103,7 +106,7 @@ def weights(learner: TD3) -> torch.Tensor:
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_weights_with_its_evidence() -> None:
-    learner = agent(policy_delay=1)
+    learner = agent(policy_delay=2)
     learner.update(batch())
     before, moments = weights(learner).clone(), learner.critic_optimiser.state_dict()
     bad = dataclasses.replace(batch(), rewards=spoilt(), indices=np.arange(100, 108))
@@ -134,9 +137,11 @@ def test_without_waiting_a_broken_update_is_told_two_updates_later_as_if_at_once
     bad = dataclasses.replace(batch(seed=1), rewards=spoilt())
     for each in (learner, at_once):
         each.update(batch())
-    before = everything(learner).clone()
+    critics = at_once.critic_optimiser.vector.values.clone()
     with pytest.raises(NonFinite) as expected:
         at_once.update(bad)
+    assert torch.equal(at_once.critic_optimiser.vector.values, critics)
+    before = everything(at_once).clone()  # the actor has had the turn that was due
     learner.update(bad)
     learner.update(batch(seed=2))
     assert torch.equal(everything(learner), before)
@@ -154,7 +159,7 @@ def test_without_waiting_a_broken_update_is_told_two_updates_later_as_if_at_once
 
 def test_the_evidence_of_a_broken_update_has_no_actors_numbers_of_another() -> None:
     learner = TD3(config(policy_delay=2), space(), actions(), lag=2)
-    for number in range(2):
+    for number in range(3):
         learner.update(batch(seed=number))
     learner.update(dataclasses.replace(batch(), rewards=spoilt()))
     learner.update(batch(seed=4))
@@ -166,10 +171,11 @@ def test_the_evidence_of_a_broken_update_has_no_actors_numbers_of_another() -> N
 
 def test_a_network_that_is_not_finite_is_told_as_the_actors() -> None:
     learner = agent(policy_delay=1)
-    learner.actor_optimiser.vector.values[0] = torch.inf
-    learner.target_actor.load_state_dict(agent().actor.state_dict())
-    with pytest.raises(NonFinite, match="actor"):
+    learner.update(batch())
+    learner.actor.head.weights[0].data.fill_(3e38)  # overflows in the first layer
+    with pytest.raises(NonFinite, match="actor") as it:
         learner.update(batch())
+    assert not np.isfinite(it.value.evidence["actor_gradient_norm"])
 
 
 def test_units_that_never_fire_are_counted_as_dead() -> None:
@@ -180,7 +186,8 @@ def test_units_that_never_fire_are_counted_as_dead() -> None:
         for bias in spoilt.actor.head.biases[:-1]:
             bias.fill_(-100)
     for learner in (sound, spoilt):
-        learner.update(batch(size=64))
+        for number in range(2):
+            learner.update(batch(size=64, seed=number))
     before, after = sound.diagnostics(), spoilt.diagnostics()
     assert before["learner/critic_dead_units"] < 25
     assert 50 <= after["learner/critic_dead_units"] < 100

@@ -147,7 +147,7 @@ def test_a_batch_of_another_size_is_recorded_anew() -> None:
 def test_a_broken_update_on_a_gpu_changes_nothing_and_is_told_with_its_own_batch(
     before: int,
 ) -> None:
-    ours = learner(policy_delay=1)
+    ours = learner(policy_delay=3)  # not the actor's turn at 2 nor at 21
     for sample in samples(False, before):
         ours.update(sample)
     sound = everything(ours)

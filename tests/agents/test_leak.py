@@ -15,7 +15,9 @@ class LeakyTD3(TD3):
 
     last_q: float | None = None
 
-    def _update_actor(self, observations: Observations) -> None:
+    def _update_actor(
+        self, observations: Observations, _features: torch.Tensor | None, _state: torch.Tensor
+    ) -> None:
         features = self.actor.encode(observations)
         actions = self.actor.act(features, observations)
         state = self.critic.join(features, observations)

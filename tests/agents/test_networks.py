@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from tests.agents.samples import ACTION, VECTOR, agent, batch, config, space
-from worker.agents.encoders import NatureEncoder, SmallEncoder, prepare, space_to_depth
+from worker.agents.encoders import (
+    FirstConvolution,
+    NatureEncoder,
+    SmallEncoder,
+    interleaved,
+    prepare,
+    space_to_depth,
+)
 from worker.agents.networks import Actor, Critic, Heads
 
 TOLERANCE = 1e-4  # relative, of gradients; what the benchmark's bar says
@@ -112,7 +119,7 @@ def test_the_nature_encoder_equals_the_textbook_network_in_value_and_gradient() 
     plain = plain_nature(encoder, 4)
     frames = batch(size=4, images=True, stack=4).observations["image"]
     scaled = frames.float() / 127.5 - 1
-    found, expected = encoder(space_to_depth(frames)), plain(scaled)
+    found, expected = encoder(interleaved(frames)), plain(scaled)
     assert relative(found, expected) < 1e-5
     direction = torch.randn(expected.shape, generator=torch.Generator().manual_seed(2))
     ours = torch.autograd.grad((found * direction).sum(), [
@@ -155,7 +162,21 @@ def test_layer_norm_of_encoders_can_be_left_out(kind: type[NatureEncoder | Small
 def test_frames_that_are_views_of_a_longer_stack_encode_alike() -> None:
     frames = batch(images=True, stack=3).observations["image"]
     view, copy = frames[:, 1:, 36:], frames[:, 1:, 36:].contiguous()
-    assert torch.equal(space_to_depth(view), space_to_depth(copy))
+    for read in (interleaved, space_to_depth):
+        assert torch.equal(read(view), read(copy))
+
+
+def test_more_frames_than_are_read_at_a_time_are_read_alike() -> None:
+    frames = batch(images=True, size=150, stack=3).observations["image"]
+    expected = frames.permute(0, 2, 3, 1).float() - 127.5
+    assert torch.equal(interleaved(frames), expected)
+
+
+def test_the_first_convolution_of_blocks_is_that_of_images() -> None:
+    layer = FirstConvolution(3, 16, torch.Generator().manual_seed(0))
+    frames = batch(images=True, stack=3).observations["image"]
+    blocks = layer.on_blocks(space_to_depth(frames))
+    assert relative(layer.on_images(interleaved(frames)), blocks) < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import torch
 
 from tests.agents.samples import agent, batch, prepared
 from worker.agents import TD3
+from worker.agents.encoders import prepare
 from worker.agents.parameters import ParameterVector
+from worker.replay.batch import Observations
 
 
 def values(network: torch.nn.Module) -> torch.Tensor:
@@ -65,7 +67,7 @@ def test_without_noise_the_target_does_not_vary() -> None:
 def test_actor_and_targets_move_only_every_policy_delay_updates() -> None:
     learner = agent(policy_delay=3)
     moved = []
-    for number in range(6):
+    for number in range(7):
         actor, critic = values(learner.actor), values(learner.critic)
         target_actor, target_critic = values(learner.target_actor), values(learner.target_critic)
         learner.update(batch(seed=number))
@@ -77,21 +79,44 @@ def test_actor_and_targets_move_only_every_policy_delay_updates() -> None:
         ]
         assert len(set(changed)) == 1
         moved.append(changed[0])
-    assert moved == [False, False, True, False, False, True]
+    assert moved == [False, False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_the_actor_climbs_the_critics_it_has_waited_for_on_the_next_minibatch(images: bool) -> None:
+    tasks = {"actor_input": "image", "encoder": "small"} if images else {}
+    learner = agent(policy_delay=2, actor_max_grad_norm=0.0, **tasks)
+    for number in range(2):
+        learner.update(batch(images=images, seed=number))
+    sample = batch(images=images, seed=2)
+    seen = prepare(learner.config, sample.observations)
+    loss = -learner.critic(seen, learner.actor(seen))[0].mean()
+    expected = torch.autograd.grad(loss, list(learner.actor.parameters()))
+    learner.update(sample)
+    flat = torch.cat([gradient.flatten() for gradient in expected])
+    torch.testing.assert_close(
+        learner.actor_optimiser.vector.gradient, flat, rtol=1e-4, atol=1e-8
+    )
 
 
 def test_targets_follow_by_polyak_averaging() -> None:
     learner = agent(policy_delay=1, tau=0.25)
-    before = values(learner.target_critic)
     learner.update(batch())
-    expected = 0.75 * before + 0.25 * values(learner.critic)
+    expected = 0.75 * values(learner.target_critic) + 0.25 * values(learner.critic)
+    learner.update(batch())
     torch.testing.assert_close(values(learner.target_critic), expected)
+
+
+def take_the_actors_turn(learner: TD3, observations: Observations) -> None:
+    features = learner.critic.encode(observations)
+    state = learner.critic.join(features, observations).detach()
+    learner._update_actor(observations, features, state)
 
 
 def test_the_actor_update_leaves_the_critics_alone() -> None:
     learner = agent()
     before = values(learner.critic)
-    learner._update_actor(batch().observations)
+    take_the_actors_turn(learner, batch().observations)
     assert torch.equal(values(learner.critic), before)
 
 
@@ -101,7 +126,7 @@ def test_the_actor_encoder_learns_only_through_the_action(critic_input: str) -> 
         actor_input="image", critic_input=critic_input, encoder="small", actor_max_grad_norm=0.0
     )
     sample = prepared().observations
-    learner._update_actor(sample)
+    take_the_actors_turn(learner, sample)
     seen = learner.actor_optimiser.vector.gradient.clone()
 
     # by the chain rule, with the critics' features as constants: dQ1/da, then da/dtheta
@@ -123,7 +148,7 @@ def test_the_policy_head_gets_a_gradient() -> None:
         (agent(), batch()),
         (agent(actor_input="image+vector", encoder="small"), prepared()),
     ):
-        learner._update_actor(sample.observations)
+        take_the_actors_turn(learner, sample.observations)
         head = learner.actor_optimiser.vector.gradient_of("head")
         assert head is not None
         assert head.norm() > 1e-6

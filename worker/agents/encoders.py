@@ -5,46 +5,85 @@ import torch.nn.functional as F
 from torch import nn
 
 from backend.runs.config import RunConfig
-from worker.agents.layers import Convolution, Dense, normalisation
+from worker.agents.layers import Convolution, Dense, convolve, normalisation
 from worker.replay.batch import Observations
 
 FRAME_SIZE = 84
 BLOCK = 4
 PIXEL_RANGE = 127.5
 LEAK = 0.01
+CACHED = 64  # samples whose pixels, as floats, stay in a processor's cache
+
+
+def centred(frames: torch.Tensor) -> torch.Tensor:
+    """Stacked frames [B, S, H, W] uint8 as `FirstConvolution` reads them: float, -127.5 to 127.5."""
+    return space_to_depth(frames) if _in_blocks(frames) else interleaved(frames)
+
+
+def _in_blocks(samples: torch.Tensor) -> bool:
+    """Whether the first convolution is faster on blocks of pixels: on a GPU, and for one sample."""
+    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+        return False
+    return samples.is_cuda or len(samples) == 1
+
+
+def interleaved(frames: torch.Tensor) -> torch.Tensor:
+    """[B, S, H, W] to [B, H, W, S], centred."""
+    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+        return frames.permute(0, 2, 3, 1).to(torch.float32).sub(PIXEL_RANGE)
+    batch, stack, height, width = frames.shape
+    images = torch.empty(batch, height, width, stack)
+    for some, theirs in zip(images.split(CACHED), frames.split(CACHED), strict=True):
+        for channel in range(stack):
+            some[..., channel] = theirs[:, channel]
+        some.sub_(PIXEL_RANGE)
+    return images
 
 
 def space_to_depth(frames: torch.Tensor) -> torch.Tensor:
-    """Stacked frames [B, S, H, W] uint8 to [B, H/4, W/4, S*16] float, centred: -127.5 to 127.5.
-
-    A convolution 8x8 with stride 4 on the frames is one of 2x2 with stride 1 on this, which is faster.
-    Channels are ordered stack, row, column.
-    """
+    """[B, S, H, W] to [B, H/4, W/4, S*16], centred; a block's numbers are ordered stack, row, column."""
     batch, stack, height, width = frames.shape
     rows, columns = height // BLOCK, width // BLOCK
-    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
-        # TorchScript knows no reinterpretation of memory
-        pixels = frames.reshape(batch, stack, rows, BLOCK, columns, BLOCK).permute(0, 2, 4, 1, 3, 5)
-    else:
-        # four neighbouring pixels move as one 32-bit word
-        words = frames.view(torch.int32).view(batch, stack, rows, BLOCK, columns)
-        pixels = words.permute(0, 2, 4, 1, 3).contiguous().view(torch.uint8)
+    # four neighbouring pixels move as one 32-bit word
+    words = frames.view(torch.int32).view(batch, stack, rows, BLOCK, columns)
+    pixels = words.permute(0, 2, 4, 1, 3).contiguous().view(torch.uint8)
     blocks = pixels.reshape(batch, rows, columns, stack * BLOCK * BLOCK)
     return blocks.to(torch.float32).sub_(PIXEL_RANGE)
 
 
 class FirstConvolution(Convolution):
-    """The convolution on centred pixels; scaling its weight to [-1, 1] is cheaper than the pixels."""
+    """A convolution 8x8 with stride 4 on what `centred` gives; scaling its weight is cheaper than the pixels.
+
+    `weight` is [out, 2, 2, S*16]: on blocks of 4x4 pixels that convolution is one of 2x2 with stride 1.
+    """
+
+    def __init__(self, stack: int, channels_out: int, generator: torch.Generator) -> None:
+        super().__init__(stack * BLOCK * BLOCK, channels_out, 2, 1, generator)
+        self._stack = stack
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.on_blocks(pixels) if _in_blocks(pixels) else self.on_images(pixels)
+
+    def on_blocks(self, blocks: torch.Tensor) -> torch.Tensor:
+        """Of `space_to_depth`."""
+        return convolve(blocks, self._kernel, self.bias, 1)
+
+    def on_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Of `interleaved`; the columns of a block lie beside each other again."""
+        size = 2 * BLOCK
+        blocks = self._kernel.view(-1, 2, 2, self._stack, BLOCK, BLOCK)
+        kernel = blocks.permute(0, 1, 4, 2, 5, 3).reshape(-1, size, size, self._stack)
+        return convolve(images, kernel, self.bias, BLOCK)
 
     @property
-    def kernel(self) -> torch.Tensor:
+    def _kernel(self) -> torch.Tensor:
         return self.weight * (1 / PIXEL_RANGE)
 
 
 class NatureEncoder(nn.Module):
     """The convolutions of Mnih et al. 2015 with LayerNorm over each layer's whole output and LeakyReLU.
 
-    [B, 21, 21, S*16] (`space_to_depth`) to [B, 512]. Layer norms and the columns of `dense` are in (H, W, C) order.
+    `centred` frames of 84x84 to [B, 512]. Layer norms and the columns of `dense` are in (H, W, C) order.
     """
 
     features = 512
@@ -53,7 +92,7 @@ class NatureEncoder(nn.Module):
 
     def __init__(self, stack: int, layer_norm: bool, generator: torch.Generator) -> None:
         super().__init__()
-        self.convolution1 = FirstConvolution(stack * BLOCK * BLOCK, 32, 2, 1, generator)
+        self.convolution1 = FirstConvolution(stack, 32, generator)
         self.norm1 = normalisation(layer_norm, 20, 20, 32)
         self.convolution2 = Convolution(32, 64, 4, 2, generator)
         self.norm2 = normalisation(layer_norm, 9, 9, 64)
@@ -62,8 +101,8 @@ class NatureEncoder(nn.Module):
         self.dense = Dense(7 * 7 * 64, self.features, generator)
         self.norm4 = normalisation(layer_norm, self.features)
 
-    def forward(self, blocks: torch.Tensor) -> torch.Tensor:
-        hidden = _leaky(self.norm1(self.convolution1(blocks)))
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        hidden = _leaky(self.norm1(self.convolution1(pixels)))
         hidden = _leaky(self.norm2(self.convolution2(hidden)))
         hidden = _leaky(self.norm3(self.convolution3(hidden)))
         return _leaky(self.norm4(self.dense(hidden.flatten(1))))
@@ -72,7 +111,7 @@ class NatureEncoder(nn.Module):
 class SmallEncoder(nn.Module):
     """A CPU-sized encoder of the road ahead: rows 36 to 83, below the sky.
 
-    [B, 12, 21, S*16] (`space_to_depth` of these rows) to [B, 128] in [-1, 1].
+    `centred` frames of these rows to [B, 128] in [-1, 1].
     """
 
     features = 128
@@ -81,14 +120,14 @@ class SmallEncoder(nn.Module):
 
     def __init__(self, stack: int, layer_norm: bool, generator: torch.Generator) -> None:
         super().__init__()
-        self.convolution1 = FirstConvolution(stack * BLOCK * BLOCK, 16, 2, 1, generator)
+        self.convolution1 = FirstConvolution(stack, 16, generator)
         self.convolution2 = Convolution(16, 32, 3, 2, generator)
         self.convolution3 = Convolution(32, 32, 3, 2, generator, padding=1)
         self.dense = Dense(3 * 5 * 32, self.features, generator)
         self.norm = normalisation(layer_norm, self.features)
 
-    def forward(self, blocks: torch.Tensor) -> torch.Tensor:
-        hidden = F.relu(self.convolution1(blocks))
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        hidden = F.relu(self.convolution1(pixels))
         hidden = F.relu(self.convolution2(hidden))
         hidden = F.relu(self.convolution3(hidden))
         return torch.tanh(self.norm(self.dense(hidden.flatten(1))))
@@ -115,4 +154,4 @@ def prepare(config: RunConfig, observations: Observations) -> Observations:
     if not config.uses_images:
         return observations
     frames = observations["image"][:, :, ENCODERS[config.encoder].first_row :]
-    return {**observations, "image": space_to_depth(frames)}
+    return {**observations, "image": centred(frames)}

@@ -38,20 +38,16 @@ class Convolution(nn.Module):
         self._stride = stride
         self._padding = padding
 
-    @property
-    def kernel(self) -> torch.Tensor:
-        """What is convolved with."""
-        return self.weight
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        out = F.conv2d(
-            images.permute(0, 3, 1, 2),
-            self.kernel.permute(0, 3, 1, 2),
-            self.bias,
-            self._stride,
-            self._padding,
-        )
-        return out.permute(0, 2, 3, 1)
+        return convolve(images, self.weight, self.bias, self._stride, self._padding)
+
+
+def convolve(
+    images: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor, stride: int, padding: int = 0
+) -> torch.Tensor:
+    """[B, H, W, C] with [out, kernel, kernel, C] to [B, H', W', out]."""
+    channels_first = images.permute(0, 3, 1, 2), kernel.permute(0, 3, 1, 2)
+    return F.conv2d(*channels_first, bias, stride, padding).permute(0, 2, 3, 1)
 
 
 class Dense(nn.Module):

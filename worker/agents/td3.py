@@ -36,8 +36,8 @@ class TD3:
     With `shared_encoder` the actor's is a copy of the critics', renewed at each update, and the actor's
     loss does not reach it.
 
-    A loss or gradient that is not finite stops the device before that network's weights or moments change, or
-    any target, and nothing changes after it. `update` raises NonFiniteUpdate `lag` updates later: at once on a
+    A loss or gradient that is not finite stops the device before that network's weights or moments change, and
+    nothing changes after it. `update` raises NonFiniteUpdate `lag` updates later: at once on a
     CPU, where there is nothing to wait for; on a GPU when the device is done with that update anyway.
 
     Attributes:
@@ -75,7 +75,7 @@ class TD3:
         self._target_critic_vector = ParameterVector(self.target_critic)
         self._noise = torch.Generator(self.device).manual_seed(config.seed)
         on_gpu = self.device.type == "cuda"
-        self.settling = config.policy_delay * (ORDINARY_CALLS + 1) if on_gpu else 1
+        self.settling = 1 + config.policy_delay * (ORDINARY_CALLS + 1) * on_gpu
         self._trail = Trail(self._broken, LAG * on_gpu if lag is None else lag)
         self._whole_step = recorded(self._step, self._noise)
         self._half_step = recorded(partial(self._step, actor_moves=False), self._noise)
@@ -89,7 +89,10 @@ class TD3:
         return self._policy(observation)
 
     def update(self, batch: Batch) -> None:
-        """One step of Algorithm 1: the critics, and every `policy_delay`-th time actor and targets.
+        """One step of Algorithm 1: the critics, and after every `policy_delay`-th of theirs actor and targets.
+
+        These take their turn at the start of the next update and on its minibatch: with the critics they would
+        have had, and these critics' features of the minibatch are worked out once for both.
 
         Raises:
             NonFiniteUpdate: of this update or, on a GPU, of the one `lag` updates ago.
@@ -101,7 +104,7 @@ class TD3:
         self._refuse(self._trail.leave(Footprint(self.updates, batch, noise)))
 
     def _actor_moves(self, update: int) -> bool:
-        return update % self.config.policy_delay == 0
+        return update > 1 and (update - 1) % self.config.policy_delay == 0
 
     def _keep(self, traces: tuple[CriticTrace, ActorTrace | None]) -> None:
         self._critic_trace, actor = traces
@@ -122,14 +125,13 @@ class TD3:
     ) -> tuple[CriticTrace, ActorTrace | None]:
         """What an update is for the device."""
         batch = self._prepared(batch, actor_moves)
-        critic = self._update_critic(batch)
-        if not actor_moves:
-            return critic, None
-        actor = self._update_actor(batch.observations)
-        tau = self.config.tau * (1 - self._broken)
-        self._target_critic_vector.follow(self.critic_optimiser.vector, tau)
-        self._target_actor_vector.follow(self.actor_optimiser.vector, tau)
-        return critic, actor
+        features = self.critic.encode(batch.observations)
+        state = self.critic.join(features, batch.observations)
+        actor = None
+        if actor_moves:
+            actor = self._update_actor(batch.observations, _detached(features), state.detach())
+            self._follow()
+        return self._update_critic(batch, features, state), actor
 
     def _prepared(self, batch: Batch, actor_moves: bool) -> Batch:
         """Images as encoders read them, where one will."""
@@ -141,10 +143,36 @@ class TD3:
             batch, observations=observations, next_observations=next_observations, frames=None
         )
 
-    def _update_critic(self, batch: Batch) -> CriticTrace:
+    def _update_actor(
+        self, observations: Observations, features: torch.Tensor | None, state: torch.Tensor
+    ) -> ActorTrace:
+        """One step up Q1 of the critics' features and state, both held fixed."""
+        if not self.config.shared_encoder:
+            features = self.actor.encode(observations)
+        actions = self.actor.act(features, observations)
+        q = self.critic.value1(state, actions)
+        # the deterministic policy gradient of Algorithm 1, with d Q1 / d theta through the action only
+        loss = -q.mean()
+        norms = self.actor_optimiser.step(loss)
+        return ActorTrace(
+            loss.detach(),
+            q.detach(),
+            actions.detach(),
+            norms,
+            _detached(features),
+            self.actor.head.activations,
+        )
+
+    def _follow(self) -> None:
+        """Targets follow, the last two lines of Algorithm 1."""
+        tau = self.config.tau * (1 - self._broken)
+        self._target_critic_vector.follow(self.critic_optimiser.vector, tau)
+        self._target_actor_vector.follow(self.actor_optimiser.vector, tau)
+
+    def _update_critic(
+        self, batch: Batch, features: torch.Tensor | None, state: torch.Tensor
+    ) -> CriticTrace:
         targets = self._targets(batch)
-        features = self.critic.encode(batch.observations)
-        state = self.critic.join(features, batch.observations)
         q = self.critic.value(state, batch.actions)
         errors = q - targets
         # the critics' loss of Algorithm 1, summed over the critics
@@ -181,30 +209,6 @@ class TD3:
         targets: torch.Tensor = batch.rewards * config.reward_scale + config.gamma * continues * q
         return targets
 
-    def _update_actor(self, observations: Observations) -> ActorTrace:
-        features, state = self._seen_by_both(observations)
-        actions = self.actor.act(features, observations)
-        q = self.critic.value1(state, actions)
-        # the deterministic policy gradient of Algorithm 1, with d Q1 / d theta through the action only
-        loss = -q.mean()
-        norms = self.actor_optimiser.step(loss)
-        return ActorTrace(
-            loss.detach(),
-            q.detach(),
-            actions.detach(),
-            norms,
-            _detached(features),
-            self.actor.head.activations,
-        )
-
-    def _seen_by_both(self, observations: Observations) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """The actor's features of the state, and the critics' state, held fixed."""
-        with torch.no_grad():
-            theirs = self.critic.encode(observations)
-            state = self.critic.join(theirs, observations)
-        shared = self.config.shared_encoder
-        return theirs if shared else self.actor.encode(observations), state
-
     def diagnostics(self) -> dict[str, float]:
         """Catalogue names to values of the last update; waits for the device.
 
@@ -236,7 +240,8 @@ class TD3:
         network = "actor" if self._critic_trace.finite else "critic"
         evidence = broken.batch.arrays()
         evidence.update(self._critic_trace.evidence())
-        if self._actor_trace is not None and self._actor_moves(broken.update):
+        if network == "actor":
+            assert self._actor_trace is not None
             evidence.update(self._actor_trace.evidence())
         raise NonFiniteUpdate(network, broken.update, evidence)
 
