@@ -42,6 +42,7 @@ class Record:
     learnt_step: int | None = None
     learnt_seconds: float | None = None
     best_checkpoint: str = ""
+    code: str = ""
     trials: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -102,6 +103,7 @@ def _read(session: Any, run: Run, study: Study, seed: int, data: Path) -> Record
         ],
         random_returns=reference.value.tolist(),
         best_checkpoint=str(Path(best.path).relative_to(data)) if best else "",
+        code=str(run.observed.get("code_version", "")),
     )
     return _learnt(record, run.config["evaluation_episodes"])
 

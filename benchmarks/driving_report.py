@@ -30,6 +30,11 @@ that steers by sight must fail there.
 ![Success over steps](driving-curves.png)
 """
 
+EARLIER = (
+    "Trained by an earlier version, whose actor took its turn on the minibatch the critics had just learnt "
+    "from, and whose traffic lights did not begin every episode alike."
+)
+
 
 def page(records: list[Record]) -> str:
     parts = [HEAD]
@@ -98,7 +103,7 @@ def _trial(name: str, trial: dict[str, Any]) -> str:
 
 def _limits(study: Study, records: list[Record]) -> Iterator[str]:
     machines = sorted({record.machine for record in records})
-    said = [f"Machine: {', '.join(machines)}, shared with other work."]
+    said = [f"Machine: {', '.join(machines)}, shared with other work. {_code(records)}"]
     if any(record.step < record.total_steps for record in records):
         said.append(f"Runs were ended after {study.minutes:g} minutes, not because they were done.")
     if len(records) < len(study.seeds):
@@ -109,6 +114,13 @@ def _limits(study: Study, records: list[Record]) -> Iterator[str]:
             f"Not learnt means that two evaluations of {episodes} in a row were not reached by then."
         )
     yield " ".join([*said, study.limits]).rstrip() + "\n"
+
+
+def _code(records: list[Record]) -> str:
+    versions = sorted({record.code for record in records})
+    if versions == [""]:
+        return EARLIER
+    return f"Code: {', '.join(version or 'earlier' for version in versions)}."
 
 
 def draw(records: list[Record]) -> None:

@@ -57,7 +57,6 @@ EQUAL: dict[str, Any] = {
     "noise_final": 0.1,
     "random_reference_episodes": 0,
     "evaluation_episodes": 10,
-    "evaluation_screening": 0,
 }
 
 

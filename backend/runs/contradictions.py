@@ -37,7 +37,7 @@ def contradictions(config: "RunConfig") -> list[str]:
                     f"{name} ({getattr(config, name)}) is one of TD3's tricks: "
                     f"leave it out or set {off} with ddpg, or choose td3"
                 )
-    if config.evaluation_screening > config.evaluation_episodes:
+    if config.is_carla and config.evaluation_screening > config.evaluation_episodes:
         found.append(
             f"evaluation_screening ({config.evaluation_screening}) exceeds evaluation_episodes "
             f"({config.evaluation_episodes}): lower it"
@@ -78,9 +78,9 @@ def _schedules(config: "RunConfig") -> list[str]:
             f"updates_per_step ({config.updates_per_step:g}) makes no update in the {learning:,} decisions "
             "that learn: raise it"
         )
-    elif updates < config.policy_delay:
+    elif updates <= config.policy_delay:
         found.append(
-            f"policy_delay ({config.policy_delay}) exceeds the {updates:,} updates of the whole run: "
+            f"policy_delay ({config.policy_delay}) is not below the {updates:,} updates of the whole run: "
             "the actor would never learn; lower it or lengthen the run"
         )
     if config.noise_final > config.noise_initial:

@@ -42,6 +42,7 @@ def expand(
     variants = variants or {BASELINE: {}}
     _check_names(variants)
     found = _variants(preset, config, variants)
+    refuse_idle(_idle(preset, config, variants, found, seeds), config)
     seeds = list(seeds) or [next(iter(found.values())).seed]
     _check_seeds(seeds)
     if len(seeds) * len(variants) > MOST_RUNS:
@@ -51,22 +52,24 @@ def expand(
                 f"{len(seeds) * len(variants)} runs: {MOST_RUNS} at most, leave some out"
             }
         )
-    refuse_idle(_idle(preset, config, variants, found), config)
     _check_different(found)
     _check_read(variants, found)
     return [Cell(name, _seeded(variant, seed)) for seed in seeds for name, variant in found.items()]
 
 
 def idle_in_all(
-    preset: str, config: Mapping[str, Any], variants: Mapping[str, Mapping[str, Any]] | None = None
+    preset: str,
+    config: Mapping[str, Any],
+    variants: Mapping[str, Mapping[str, Any]] | None = None,
+    seeds: Sequence[int] = (),
 ) -> dict[str, str]:
-    """What `config` changes of the preset and no variant would ever read, and why.
+    """What `config` changes of the preset and no run would ever read, and why.
 
     Raises:
         InvalidConfig: as `expand` does for a variant.
     """
     variants = variants or {BASELINE: {}}
-    return _idle(preset, config, variants, _variants(preset, config, variants))
+    return _idle(preset, config, variants, _variants(preset, config, variants), seeds)
 
 
 def _idle(
@@ -74,10 +77,13 @@ def _idle(
     config: Mapping[str, Any],
     variants: Mapping[str, Mapping[str, Any]],
     found: Mapping[str, RunConfig],
+    seeds: Sequence[int],
 ) -> dict[str, str]:
     before, values = parse_config(preset), preset_values(preset)
     each = [idle_choices(variant, config, before) for variant in found.values()]
     idle = {name: why for name, why in each[0].items() if all(name in other for other in each)}
+    if seeds and config.get("seed", before.seed) != before.seed:
+        idle["seed"] = "seeds are given"
     removable = all(
         can_leave_out(values, {**config, **overrides}, idle) for overrides in variants.values()
     )

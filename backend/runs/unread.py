@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # What only the driving task reads, besides the groups of its own.
 DRIVING_GROUPS = ("task", "observation", "reward")
-DRIVING = ("baseline_episodes", "elsewhere_episodes")
+DRIVING = ("baseline_episodes", "elsewhere_episodes", "evaluation_screening")
 PICTURES = ("camera_width", "camera_height", "frame_stack", "encoder", "encoder_layer_norm")
 ELSEWHERE = ("held_out_routes", "second_town", "second_town_routes", "elsewhere_episodes")
 # Keys that are read only while another is on, or not 0.

@@ -105,6 +105,7 @@ def test_contradictions_are_refused_at_the_field_at_fault(
         ({"town": "oval", **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
         ({"reward_goal": 3, **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
         ({"baseline_episodes": 3, **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
+        ({"evaluation_screening": 3, **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
     ],
 )
 def test_a_key_that_would_never_be_read_is_refused_with_the_reason(
@@ -127,6 +128,7 @@ def test_what_stands_there_anyway_may_be_repeated(preset: str) -> None:
         ("paper", {**PENDULUM, "actor_input": "vector"}),
         ("vision-small", {**PENDULUM, "actor_input": "vector", "critic_input": "same"}),
         ("quickstart", {"noise_decay": 0, "noise_initial": 0.05, "noise_final": 0.05}),
+        ("quickstart", {**PENDULUM, "evaluation_episodes": 2}),
         ("paper", {"evaluation_interval": 0, "routes": ["left"], "held_out_routes": []}),
     ],
 )

@@ -73,6 +73,12 @@ def test_what_no_variant_reads_is_refused_by_its_own_name() -> None:
     assert list(refused.value.fields) == ["gamma"]
 
 
+def test_a_seed_beside_seeds_is_refused_because_no_run_has_it() -> None:
+    with pytest.raises(InvalidConfig, match=r"^seed: 7 would never be read, for seeds are given"):
+        expand("quickstart", {"seed": 7}, [0, 1])
+    assert [cell.seed for cell in expand("quickstart", {"seed": 0}, [1, 2])] == [1, 2]
+
+
 def test_a_variant_need_not_read_what_the_others_read() -> None:
     numbers = {"actor_input": "vector", "critic_input": "same"}
     cells = expand("vision-small", {"frame_stack": 2}, [0], {"sight": {}, "numbers": numbers})

@@ -37,7 +37,6 @@ SMALL: dict[str, Any] = {
 EVALUATED: dict[str, Any] = {
     "evaluation_interval": 200,
     "evaluation_episodes": 2,
-    "evaluation_screening": 0,
     "random_reference_episodes": 2,
 }
 HALT = Request(RequestKind.HALT, "asked by a test")

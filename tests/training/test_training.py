@@ -313,7 +313,7 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_it_is_of_the_moment_
 
 
 def test_evaluations_keep_the_best_policy_and_every_episode(make_lab: MakeLab) -> None:
-    lab = make_lab(evaluation_interval=200, evaluation_episodes=3, evaluation_screening=0)
+    lab = make_lab(evaluation_interval=200, evaluation_episodes=3)
     lab.run()
     steps = [step for step, _ in lab.values("evaluation/return_mean")]
     assert steps == [0, 200, 400, 600]

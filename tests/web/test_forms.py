@@ -133,6 +133,12 @@ def test_seeds_and_ablations_start_a_group(browser: TestClient) -> None:
     assert short["tau"] == 0.01
 
 
+def test_a_seed_beside_seeds_is_left_out_and_the_form_says_so(browser: TestClient) -> None:
+    sent = {**MATRIX, "seed": "41"}
+    assert "seeds are given" in browser.post("/runs/check", data=sent).json()["fragments"]["summary"]
+    assert browser.post("/runs", data=sent).status_code == 303
+
+
 def test_the_form_says_how_many_runs_and_how_long(browser: TestClient, database: Database) -> None:
     trainer = ScriptedTrainer(database, claimed_run(database)[0])
     claim_and_train(trainer)

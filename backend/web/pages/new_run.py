@@ -36,7 +36,8 @@ Posted = Annotated[Submission, Depends(_posted)]
 
 def _idle(sent: Submission) -> dict[str, str]:
     """What the form changes and nothing would read, and why: a form cannot leave a field out."""
-    return idle_in_all(sent.preset, forms.overrides(sent.preset, sent.values), sent.all_variants)
+    overrides = forms.overrides(sent.preset, sent.values)
+    return idle_in_all(sent.preset, overrides, sent.all_variants, sent.seed_numbers)
 
 
 def _values(sent: Submission, idle: Mapping[str, str]) -> dict[str, Any]:
