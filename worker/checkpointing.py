@@ -24,6 +24,7 @@ from backend.checkpoints.files import (
     read_manifest,
     unused_path,
 )
+from backend.errors import CheckpointDamaged
 from backend.runs.config import RunConfig
 from worker import trees
 from worker.replay.buffer import CopyArray, ReplayBuffer, fresh
@@ -130,17 +131,27 @@ def separate(
     """Part a written checkpoint from the one before: no file that rots shall take both along.
 
     It shares with the one before that instead, or has a copy: of every region there are two files, used `in_turn`.
-    Where retention keeps one checkpoint beside the best, turns would bring these two together. `go_on` is asked before each region; the next checkpoint makes up for those left.
+    Where retention keeps one checkpoint beside the best, turns would bring these two together. `go_on` is asked
+    before each region; the next checkpoint makes up for those left.
 
     Raises:
-        CheckpointDamaged: a file of the checkpoint before has changed since it was written.
+        CheckpointDamaged: a file of the checkpoint before has changed since it was written, and this one shares
+            it. The next one shares it no more: it writes that region from memory.
     """
+    damage = None
     for view in capture.regions:
         if not go_on():
-            return
-        if view.saved is not None:
-            earlier = view.earlier.path if view.earlier and in_turn else None
+            break
+        if view.saved is None:
+            continue
+        earlier = view.earlier.path if view.earlier and in_turn else None
+        try:
             keep_apart(capture.path, view.region.name, view.saved.path, view.saved.sha256, earlier)
+        except CheckpointDamaged as error:
+            view.region.saved = view.region.earlier = None
+            damage = error
+    if damage is not None:
+        raise damage
 
 
 def load_checkpoint(

@@ -44,6 +44,9 @@ class Saver:
     """Writes checkpoints of one attempt into the run's folder and restores from any of them.
 
     One is written at a time: capturing the next waits until the one before is on the disk.
+
+    Attributes:
+        told_damage: called, in the writer's thread, when a file of the last two checkpoints has rotted.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Saver:
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[None] | None = None
         self._wanted = Event()
+        self.told_damage: Callable[[CheckpointDamaged], None] = log.error
 
     def save(
         self, kind: CheckpointKind, progress: Progress
@@ -113,7 +117,7 @@ class Saver:
             several = self._config.checkpoints_kept > 1
             separate(capture, go_on=lambda: not self._wanted.is_set(), in_turn=several)
         except CheckpointDamaged as error:
-            log.error("a file on this disk has rotted: %s", error)
+            self.told_damage(error)
 
     def capture(self, kind: CheckpointKind, progress: Progress) -> Capture:
         """This moment in memory of its own; one at a time."""

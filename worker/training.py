@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from backend.checkpoints.files import CheckpointFiles
 from backend.checkpoints.kinds import CheckpointKind
-from backend.errors import CheckpointError
+from backend.errors import CheckpointDamaged, CheckpointError
 from backend.gates.engine import Request as Demand
 from backend.rules.rule import RuleAction
 from backend.rules.verdict import Verdict
@@ -108,6 +108,7 @@ class Training:
             config, env, agent, progress, journal, self._attend, vitals, snapshots
         )
         self._saved_step = progress.step - ALERT_INTERVAL
+        saver.told_damage = self._tell_damage
 
     def run(self) -> End:
         """Train until the plan is done or a stop is obeyed.
@@ -346,8 +347,12 @@ class Training:
         self._saved_step = self.progress.step
         self.saver.begin(kind, self.progress, written)
 
+    def _tell_damage(self, error: CheckpointDamaged) -> None:
+        words = f"A file of this run has changed on the disk since it was written, look after the disk: {error}"
+        self.journal.event(Level.CRITICAL, "checkpoint", words)
+
     def _diverged(self, error: NonFinite) -> End:
-        """Stop as the rules ask, with the evidence saved; the weights are those before the update."""
+        """Stop as the rules ask, with the evidence saved; nothing that is not finite reached a weight."""
         name = f"non-finite-{self.progress.step:09d}"
         try:
             path = str(self.saver.save_evidence(name, error.evidence))

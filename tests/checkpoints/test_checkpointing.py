@@ -106,17 +106,23 @@ def test_without_turns_every_checkpoint_has_files_of_its_own(tmp_path: Path) -> 
     assert len({(path / "replay-00000.safetensors").stat().st_ino for path in saved}) == 3
 
 
-def test_a_file_found_rotten_while_parting_is_named_and_the_checkpoint_keeps_it(
+def test_a_file_found_rotten_while_parting_is_named_and_the_next_checkpoint_is_whole(
     tmp_path: Path,
 ) -> None:
     loop = trained(110)
     first = loop.save(tmp_path).path
     capture = loop.capture(tmp_path)
-    write_checkpoint(capture)
+    second = write_checkpoint(capture).path
     damage(first / "replay-00000.safetensors")
     with pytest.raises(CheckpointDamaged, match="replay-00000"):
         separate(capture)
     assert not list(tmp_path.glob(".*"))
+    with pytest.raises(CheckpointDamaged, match="replay-00000"):
+        verify_checkpoint(second)
+    others = [view.region.name for view in capture.regions[1:] if view.saved]
+    assert others
+    assert not any((second / name).samefile(first / name) for name in others)
+    verify_checkpoint(saved_apart(loop, tmp_path))
 
 
 def test_parting_stops_when_the_next_checkpoint_is_wanted(tmp_path: Path) -> None:

@@ -286,6 +286,30 @@ def test_of_a_damaged_checkpoint_the_one_before_is_offered(make_lab: MakeLab) ->
     assert "start it anew" in offer(lab.database, lab.run_id)
 
 
+def test_a_file_that_rots_under_a_run_is_told_and_kept_out_of_later_checkpoints(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab(buffer_size=2000)
+    with lab.attempt() as training:
+        drive(training, 150)
+        training._save_beside(CheckpointKind.INTERVAL)
+        training.saver.settle()
+        file = next(training.saver._folder.glob("step-*/replay-00000.safetensors"))
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+        training._save_beside(CheckpointKind.INTERVAL)
+        training.saver._writer.submit(int).result()  # until that one is parted
+        training._save_beside(CheckpointKind.MANUAL)
+        training.saver.settle()
+    with lab.database.read() as session:
+        newest = list_checkpoints(session, lab.run_id)[0]
+        told = [e.message for e in list_events(session, lab.run_id) if e.level == "critical"]
+    assert newest.kind == "manual"
+    verify_checkpoint(Path(newest.path))
+    assert len(told) == 1
+    assert "has changed on the disk since it was written" in told[0]
+    assert "replay-00000.safetensors does not match its hash" in told[0]
+
+
 def test_training_goes_on_while_a_checkpoint_is_written_and_it_is_of_the_moment_asked_for(
     make_lab: MakeLab,
 ) -> None:
