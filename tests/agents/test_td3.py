@@ -94,9 +94,7 @@ def test_the_actor_climbs_the_critics_it_has_waited_for_on_the_next_minibatch(im
     expected = torch.autograd.grad(loss, list(learner.actor.parameters()))
     learner.update(sample)
     flat = torch.cat([gradient.flatten() for gradient in expected])
-    torch.testing.assert_close(
-        learner.actor_optimiser.vector.gradient, flat, rtol=1e-4, atol=1e-8
-    )
+    torch.testing.assert_close(learner.actor_optimiser.vector.gradient, flat, rtol=1e-4, atol=1e-8)
 
 
 def test_targets_follow_by_polyak_averaging() -> None:

@@ -135,7 +135,9 @@ def test_seeds_and_ablations_start_a_group(browser: TestClient) -> None:
 
 def test_a_seed_beside_seeds_is_left_out_and_the_form_says_so(browser: TestClient) -> None:
     sent = {**MATRIX, "seed": "41"}
-    assert "seeds are given" in browser.post("/runs/check", data=sent).json()["fragments"]["summary"]
+    assert (
+        "seeds are given" in browser.post("/runs/check", data=sent).json()["fragments"]["summary"]
+    )
     assert browser.post("/runs", data=sent).status_code == 303
 
 

@@ -33,7 +33,8 @@ def interleaved(frames: torch.Tensor) -> torch.Tensor:
         return frames.permute(0, 2, 3, 1).to(torch.float32).sub(PIXEL_RANGE)
     batch, stack, height, width = frames.shape
     images = torch.empty(batch, height, width, stack)
-    for some, theirs in zip(images.split(CACHED), frames.split(CACHED), strict=True):
+    pieces = zip(torch.split(images, CACHED), torch.split(frames, CACHED), strict=True)
+    for some, theirs in pieces:
         for channel in range(stack):
             some[..., channel] = theirs[:, channel]
         some.sub_(PIXEL_RANGE)
