@@ -11,6 +11,7 @@ from backend.gates.presets import load_preset
 from backend.rules.rule import RunFacts
 from backend.runs.config import DIVERGENCE, RunConfig
 from backend.runs.matrix import Cell, expand, in_variant
+from backend.runs.parsing import parse_leniently
 
 
 def check_rules(session: Session, config: RunConfig) -> None:
@@ -42,9 +43,18 @@ def admit_matrix(
         try:
             check_rules(session, cell.config)
         except InvalidConfig as error:
-            own = set((variants or {}).get(cell.variant, {}))
+            own = set(error.fields) - set(_problems(session, preset, config))
             raise InvalidConfig(in_variant(cell.variant, error.fields, own)) from None
     return cells
+
+
+def _problems(session: Session, preset: str, config: Mapping[str, Any]) -> Mapping[str, str]:
+    """What is wrong before any variant changes the configuration."""
+    try:
+        check_rules(session, parse_leniently(preset, config))
+    except InvalidConfig as error:
+        return error.fields
+    return {}
 
 
 def check_choice(

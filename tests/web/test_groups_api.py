@@ -44,6 +44,13 @@ def test_seeds_and_variants_start_one_group(api: TestClient) -> None:
     [
         ({"variants": {"td3": {}, "odd": {"gamma": 7}}}, "variants.odd.gamma"),
         ({"variants": {"td3": {}, "odd": {"halt_on": ["nope"]}}}, "variants.odd.halt_on"),
+        (
+            {
+                "config": {"halt_on": ["collapse"]},
+                "variants": {"td3": {}, "odd": {"rules": "founding"}},
+            },
+            "variants.odd.halt_on",
+        ),
         ({"config": {"gamma": 7}}, "gamma"),
         ({"config": {"halt_on": ["nope"]}}, "halt_on"),
         ({"seeds": [0, 0]}, "seeds"),
