@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from tests.agents.samples import ACTION, VECTOR, agent, batch, config, space
 from worker.agents.encoders import (
@@ -15,6 +16,7 @@ from worker.agents.encoders import (
     prepare,
     space_to_depth,
 )
+from worker.agents.layers import Convolution
 from worker.agents.networks import Actor, Critic, Heads
 
 TOLERANCE = 1e-4  # relative, of gradients; what the benchmark's bar says
@@ -170,6 +172,38 @@ def test_more_frames_than_are_read_at_a_time_are_read_alike() -> None:
     frames = batch(images=True, size=150, stack=3).observations["image"]
     expected = frames.permute(0, 2, 3, 1).float() - 127.5
     assert torch.equal(interleaved(frames), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "kernel", "stride", "padding"),
+    [
+        (20, 32, 4, 2, 0),
+        (84, 3, 8, 4, 0),
+        (9, 64, 3, 1, 0),
+        (11, 16, 3, 2, 0),
+        (21, 8, 4, 2, 0),
+        (5, 8, 3, 2, 1),
+    ],
+)
+def test_a_convolution_is_torchs_in_value_and_gradient(
+    size: int, channels: int, kernel: int, stride: int, padding: int
+) -> None:
+    draw = torch.Generator().manual_seed(0)
+    layer = Convolution(channels, 16, kernel, stride, draw, padding)
+    images = torch.randn(3, size, size, channels, generator=draw, requires_grad=True)
+    found = layer(images)
+    expected = functional.conv2d(
+        images.permute(0, 3, 1, 2), layer.weight.permute(0, 3, 1, 2), layer.bias, stride, padding
+    ).permute(0, 2, 3, 1)
+    assert relative(found, expected) < 1e-6
+    slope = torch.randn(expected.shape, generator=draw)
+    inputs = [images, *layer.parameters()]
+    for ours, theirs in zip(
+        torch.autograd.grad((found * slope).sum(), inputs),
+        torch.autograd.grad((expected * slope).sum(), inputs),
+        strict=True,
+    ):
+        assert relative(ours, theirs) < 1e-5
 
 
 def test_the_first_convolution_of_blocks_is_that_of_images() -> None:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from backend.runs.config import RunConfig
-from worker.agents.layers import Convolution, Dense, convolve, normalisation
+from worker.agents.layers import Convolution, Dense, convolve, normalisation, tracing
 from worker.replay.batch import Observations
 
 FRAME_SIZE = 84
@@ -22,14 +22,12 @@ def centred(frames: torch.Tensor) -> torch.Tensor:
 
 def _in_blocks(samples: torch.Tensor) -> bool:
     """Whether the first convolution is faster on blocks of pixels: on a GPU, and for one sample."""
-    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
-        return False
-    return samples.is_cuda or len(samples) == 1
+    return not tracing() and (samples.is_cuda or len(samples) == 1)
 
 
 def interleaved(frames: torch.Tensor) -> torch.Tensor:
     """[B, S, H, W] to [B, H, W, S], centred."""
-    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+    if tracing():
         return frames.permute(0, 2, 3, 1).to(torch.float32).sub(PIXEL_RANGE)
     batch, stack, height, width = frames.shape
     images = torch.empty(batch, height, width, stack)
