@@ -185,7 +185,12 @@ def _agent(config: RunConfig, env: Any, fault: str) -> Any:
     class Leaking(TD3):
         """The founding fault: the critic's state input is the actor's own features, not held fixed."""
 
-        def _update_actor(self, observations: Mapping[str, torch.Tensor]) -> ActorTrace:
+        def _update_actor(
+            self,
+            observations: Mapping[str, torch.Tensor],
+            _features: torch.Tensor | None,
+            _state: torch.Tensor,
+        ) -> ActorTrace:
             features = self.actor.encode(observations)
             actions = self.actor.act(features, observations)
             q = self.critic.value1(self.critic.join(features, observations), actions)

@@ -30,7 +30,7 @@ GPU_PER_WEIGHT = 44
 DISK_PER_WEIGHT = 16
 # How often a layer's output exists at once, a little more than was measured on a GPU, whose update has two CUDA graphs
 # with memory of their own; and what cuDNN and cuBLAS work in.
-OUTPUT_COPIES = 10
+OUTPUT_COPIES = 12
 # The same of what the networks are given: s and s' as numbers, and flat ones joined with features and action too.
 INPUT_COPIES, FLAT_COPIES = 3, 6
 GPU_WORKSPACE = 0.3e9

@@ -67,7 +67,7 @@ def _elsewhere(config: "RunConfig") -> list[str]:
 
 def _schedules(config: "RunConfig") -> list[str]:
     found = []
-    learning = config.total_steps - config.learning_starts
+    learning = config.total_steps - max(config.learning_starts, 1) + 1  # decisions updates follow
     if config.learning_starts >= config.total_steps:
         found.append(
             f"learning_starts ({config.learning_starts}) is not below total_steps ({config.total_steps}): "

@@ -76,18 +76,19 @@ def _idle(
     preset: str,
     config: Mapping[str, Any],
     variants: Mapping[str, Mapping[str, Any]],
-    found: Mapping[str, RunConfig],
+    configs: Mapping[str, RunConfig],
     seeds: Sequence[int],
 ) -> dict[str, str]:
     before, values = parse_config(preset), preset_values(preset)
-    each = [idle_choices(variant, config, before) for variant in found.values()]
+    each = [idle_choices(variant, config, before) for variant in configs.values()]
     idle = {name: why for name, why in each[0].items() if all(name in other for other in each)}
-    if seeds and config.get("seed", before.seed) != before.seed:
-        idle["seed"] = "seeds are given"
     removable = all(
         can_leave_out(values, {**config, **overrides}, idle) for overrides in variants.values()
     )
-    return idle if removable else {}
+    found = idle if removable else {}
+    if seeds and config.get("seed", before.seed) != before.seed:
+        found["seed"] = "seeds are given"
+    return found
 
 
 def _seeded(config: RunConfig, seed: int) -> RunConfig:

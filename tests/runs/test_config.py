@@ -75,6 +75,7 @@ def test_learning_that_would_never_start_is_refused_with_the_remedy() -> None:
         ("updates_per_step", {"updates_per_step": 1e-6}),
         ("noise_final", {"noise_final": 0.5}),
         ("policy_delay", {"policy_delay": 1000, "total_steps": 1500}),
+        ("policy_delay", {"policy_delay": 501, "total_steps": 1500, "learning_starts": 1000}),
         ("actor_input", {"actor_input": "image", "environment": "gymnasium:Pendulum-v1"}),
         ("evaluation_screening", {"evaluation_screening": 30}),
         ("held_out_routes", {"held_out_routes": ["left", "right"]}),
@@ -129,6 +130,7 @@ def test_what_stands_there_anyway_may_be_repeated(preset: str) -> None:
         ("vision-small", {**PENDULUM, "actor_input": "vector", "critic_input": "same"}),
         ("quickstart", {"noise_decay": 0, "noise_initial": 0.05, "noise_final": 0.05}),
         ("quickstart", {**PENDULUM, "evaluation_episodes": 2}),
+        ("quickstart", {"policy_delay": 500, "total_steps": 1500, "learning_starts": 1000}),
         ("paper", {"evaluation_interval": 0, "routes": ["left"], "held_out_routes": []}),
     ],
 )

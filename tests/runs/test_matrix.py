@@ -77,6 +77,9 @@ def test_a_seed_beside_seeds_is_refused_because_no_run_has_it() -> None:
     with pytest.raises(InvalidConfig, match=r"^seed: 7 would never be read, for seeds are given"):
         expand("quickstart", {"seed": 7}, [0, 1])
     assert [cell.seed for cell in expand("quickstart", {"seed": 0}, [1, 2])] == [1, 2]
+    needed = {"noise_decay": 0, "noise_initial": 0.05, "noise_final": 0.05}
+    with pytest.raises(InvalidConfig, match=r"^seed: 7 would never be read"):
+        expand("quickstart", {**needed, "seed": 7}, [0, 1])
 
 
 def test_a_variant_need_not_read_what_the_others_read() -> None:
