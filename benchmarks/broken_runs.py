@@ -20,8 +20,8 @@ from backend.rules.presets import PRESETS
 from backend.rules.verdict import Judge
 from backend.runs.config import RunConfig
 from backend.runs.parsing import parse_config
-from worker.agents import TD3, Exploration, NonFinite, make_agent
-from worker.agents.diagnostics import ActorTrace
+from benchmarks.leaky_td3 import LeakyTD3
+from worker.agents import Exploration, NonFinite, make_agent
 from worker.environment import SimulatorAddress, make_environment
 from worker.probe import free_port
 from worker.progress import Progress
@@ -182,31 +182,8 @@ def _environment(config: RunConfig) -> Iterator[Any]:
 
 
 def _agent(config: RunConfig, env: Any, fault: str) -> Any:
-    class Leaking(TD3):
-        """The founding fault: the critic's state input is the actor's own features, not held fixed."""
-
-        def _update_actor(
-            self,
-            observations: Mapping[str, torch.Tensor],
-            _features: torch.Tensor | None,
-            _state: torch.Tensor,
-        ) -> ActorTrace:
-            features = self.actor.encode(observations)
-            actions = self.actor.act(features, observations)
-            q = self.critic.value1(self.critic.join(features, observations), actions)
-            loss = -q.mean()
-            norms = self.actor_optimiser.step(loss)
-            return ActorTrace(
-                loss.detach(),
-                q.detach(),
-                actions.detach(),
-                norms,
-                features.detach(),
-                self.actor.head.activations,
-            )
-
     if fault == "leak":
-        return Leaking(config, env.observation_space, env.action_space)
+        return LeakyTD3(config, env.observation_space, env.action_space)
     agent = make_agent(config, env.observation_space, env.action_space)
     if fault == "saturated":
         with torch.no_grad():

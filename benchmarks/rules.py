@@ -1,9 +1,9 @@
 """Do the rules cry wolf? Runs that learn and runs broken on purpose, through the real loop and engine.
 
-    python benchmarks/rules.py                     every case that is not in the results file yet
-    python benchmarks/rules.py --tasks pendulum --seeds 3
-    python benchmarks/rules.py --rejudge           judge kept runs again, after a rule changed
-    python benchmarks/rules.py --docs docs/rules.md    only rewrite the table in the docs
+    python -m benchmarks.rules                     every case that is not in the results file yet
+    python -m benchmarks.rules --tasks pendulum --seeds 3
+    python -m benchmarks.rules --rejudge           judge kept runs again, after a rule changed
+    python -m benchmarks.rules --docs docs/rules.md    only rewrite the table in the docs
 
 Each case is a process of its own and one line of the results file, so a broken-off benchmark goes on
 where it stopped. The last line printed is JSON.
@@ -18,13 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from broken_runs import FAULTS, HEALTHY, TASKS, rejudge_case, run_case
-
 from backend.analysis.compare import wilson
 from backend.gates.replay import judge_series
 from backend.rules.presets import PRESETS
 from backend.rules.rule import RunFacts
 from backend.tensorboard.importer import read_log
+from benchmarks.broken_runs import FAULTS, HEALTHY, TASKS, rejudge_case, run_case
 
 RESULTS = Path(__file__).parent / "results" / "rules.jsonl"
 POINTS = RESULTS.with_name("points")
@@ -220,7 +219,7 @@ def train_missing(tasks: list[str], seeds: int | None, most: int | None) -> None
     missing = [case for case in cases(tasks, seeds) if case not in done]
     for case in missing[:most]:
         say(f"training {case}", sys.stderr)
-        command = [sys.executable, __file__, "--case", *map(str, case)]
+        command = [sys.executable, "-m", "benchmarks.rules", "--case", *map(str, case)]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         with RESULTS.open("a") as file:
             file.write(output.splitlines()[-1] + "\n")
