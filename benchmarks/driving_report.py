@@ -25,15 +25,11 @@ start; if fewer than four of the first five succeed, the other fifteen are not d
 evaluations in a row, of all 20 episodes, with at least 80 % success; the time counts from the first step to the
 end of the second, evaluations included. Intervals are 95 % Wilson. The best checkpoint is then driven over 20
 episodes beside its baselines on the same starts; "constant image" replaces every picture by plain gray: a policy
-that steers by sight must fail there.
+that steers by sight must fail there. Code called earlier gave the actor its turn on the minibatch the critics had just
+learnt from, and did not begin every episode with the traffic lights at the start of their cycle.
 
 ![Success over steps](driving-curves.png)
 """
-
-EARLIER = (
-    "Trained by an earlier version, whose actor took its turn on the minibatch the critics had just learnt "
-    "from, and whose traffic lights did not begin every episode alike."
-)
 
 
 def page(records: list[Record]) -> str:
@@ -117,10 +113,8 @@ def _limits(study: Study, records: list[Record]) -> Iterator[str]:
 
 
 def _code(records: list[Record]) -> str:
-    versions = sorted({record.code for record in records})
-    if versions == [""]:
-        return EARLIER
-    return f"Code: {', '.join(version or 'earlier' for version in versions)}."
+    versions = sorted({record.code or "earlier" for record in records})
+    return f"Code: {', '.join(versions)}."
 
 
 def draw(records: list[Record]) -> None:
