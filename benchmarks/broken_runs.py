@@ -84,9 +84,10 @@ def run_case(task: str, fault: str, seed: int, points: Path | None = None) -> di
         tempfile.TemporaryDirectory() as folder,
         closing(Snapshots(Path(folder), env)) as snapshots,
     ):
-        broken_env = _FlippedReward(env) if fault == "flipped-reward" else env
+        broken_env: Any = _FlippedReward(env) if fault == "flipped-reward" else env
         agent = _agent(config, env, fault)
-        ledger = _Ledger(engine)
+        ledger: Any = _Ledger(engine)
+        saver: Any = _NoSaver()
         training = Training(
             config,
             broken_env,
@@ -96,7 +97,7 @@ def run_case(task: str, fault: str, seed: int, points: Path | None = None) -> di
             Progress(),
             ledger,
             _NoCommands(),
-            _NoSaver(),
+            saver,
             Vitals(env, Path(folder)),
             snapshots,
         )
@@ -160,11 +161,12 @@ def verdicts_of(task: str, fault: str, seed: int, judge: Judge) -> dict[str, Any
 
 
 def _overrides_of(fault: str) -> dict[str, Any]:
-    return {
+    found: dict[str, dict[str, Any]] = {
         "learning-rate": {"actor_learning_rate": 0.1, "critic_learning_rate": 0.1},
         "no-discount": {"gamma": 1.0},
         "leak": LEAK,
-    }.get(fault, {})
+    }
+    return found.get(fault, {})
 
 
 @contextmanager
@@ -262,6 +264,9 @@ class _NoCommands:
 
     def poll(self) -> None:
         return None
+
+    def answer(self, *_: Any) -> None:
+        """Nothing was asked."""
 
 
 class _NoSaver:

@@ -32,7 +32,7 @@ class Study:
 
 
 THREE_ROUTES = {"routes": ["right", "straight", "left"]}
-OVAL = {"second town (oval)": {"town": "oval", "routes": ["0-6"]}}
+OVAL: dict[str, dict[str, Any]] = {"second town (oval)": {"town": "oval", "routes": ["0-6"]}}
 ELSEWHERE = {"held-out routes (straight, left)": {"routes": ["straight", "left"]}, **OVAL}
 # Of the same town, with two or three turns each: left left left, right right right, left right, right left.
 UNSEEN = {"four held-out routes": {"routes": ["109-57", "73-111", "12-98", "53-26"]}}

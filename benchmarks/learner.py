@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from backend.runs.config import RunConfig
 from backend.runs.parsing import parse_config
@@ -51,6 +52,7 @@ OBSERVATIONS = spaces.Dict(
 ACTIONS = spaces.Box(-1, 1, (2,), np.float32)
 
 Claim = dict[str, Any]
+Observation = dict[str, NDArray[Any]]
 
 UPDATES_BAR = {"cpu": 1.4, "cuda": 2}
 # Updates in a round, and between two readings of all metrics.
@@ -93,7 +95,10 @@ def fill(replay: ReplayBuffer, peer: Any) -> None:
     """The same made-up episodes into both buffers."""
     draw = np.random.default_rng(0)
     frames = draw.integers(0, 256, (4, 84, 84), dtype=np.uint8)
-    at = {"vector": draw.normal(size=53).astype(np.float32), "image": frames[[0, 0, 0, 0]]}
+    at: Observation = {
+        "vector": draw.normal(size=53).astype(np.float32),
+        "image": frames[[0, 0, 0, 0]],
+    }
     for step in range(TRANSITIONS):
         newest = draw.integers(0, 256, (1, 84, 84), dtype=np.uint8)
         vector = draw.normal(size=53).astype(np.float32)
@@ -157,23 +162,24 @@ def gradient(network: torch.nn.Module, output: torch.Tensor) -> tuple[torch.Tens
 @torch.no_grad()
 def copy_weights(encoder: NatureEncoder, plain: NatureExtractor) -> None:
     """Our layout, rows and columns before channels, into torch.nn's."""
-    layers = list(plain.cnn)
-    first = encoder.convolution1.weight.view(32, 2, 2, 4, BLOCK, BLOCK)
+    ours: Any = encoder
+    layers: list[Any] = list(plain.cnn)
+    first = ours.convolution1.weight.view(32, 2, 2, 4, BLOCK, BLOCK)
     layers[0].weight.copy_(first.permute(0, 3, 1, 4, 2, 5).reshape(32, 4, 8, 8))
-    layers[3].weight.copy_(encoder.convolution2.weight.permute(0, 3, 1, 2))
-    layers[6].weight.copy_(encoder.convolution3.weight.permute(0, 3, 1, 2))
-    columns = encoder.dense.weight.view(512, 7, 7, 64).permute(0, 3, 1, 2)
+    layers[3].weight.copy_(ours.convolution2.weight.permute(0, 3, 1, 2))
+    layers[6].weight.copy_(ours.convolution3.weight.permute(0, 3, 1, 2))
+    columns = ours.dense.weight.view(512, 7, 7, 64).permute(0, 3, 1, 2)
     layers[10].weight.copy_(columns.reshape(512, -1))
-    layers[11].load_state_dict(encoder.norm4.state_dict())
+    layers[11].load_state_dict(ours.norm4.state_dict())
     for index, name in (
         (0, "convolution1"),
         (3, "convolution2"),
         (6, "convolution3"),
         (10, "dense"),
     ):
-        layers[index].bias.copy_(getattr(encoder, name).bias)
+        layers[index].bias.copy_(getattr(ours, name).bias)
     for index, name in ((1, "norm1"), (4, "norm2"), (7, "norm3")):
-        norm = getattr(encoder, name)
+        norm = getattr(ours, name)
         layers[index].weight.copy_(norm.weight.permute(2, 0, 1))
         layers[index].bias.copy_(norm.bias.permute(2, 0, 1))
 
@@ -194,7 +200,7 @@ def memory(replay: ReplayBuffer) -> Claim:
 
 def acting(ours: TD3, peer: Any, rounds: int) -> Claim:
     """Time of one action, ours over SB3's predict."""
-    observation = {
+    observation: Observation = {
         "vector": np.zeros(53, np.float32),
         "image": np.zeros((4, 84, 84), np.uint8),
     }
@@ -210,7 +216,7 @@ def acting(ours: TD3, peer: Any, rounds: int) -> Claim:
 
 def acting_while_learning(ours: TD3, replay: ReplayBuffer, rounds: int) -> Claim:
     """Milliseconds of one action after an update has filled the caches, 99th percentile."""
-    observation = {
+    observation: Observation = {
         "vector": np.zeros(53, np.float32),
         "image": np.zeros((4, 84, 84), np.uint8),
     }
@@ -326,10 +332,10 @@ def captured(
 def drive(replay: ReplayBuffer, steps: int) -> None:
     draw = np.random.default_rng(1)
     image = draw.integers(0, 256, (4, 84, 84), dtype=np.uint8)
-    at = {"vector": np.zeros(53, np.float32), "image": image}
+    at: Observation = {"vector": np.zeros(53, np.float32), "image": image}
     action = np.zeros(2, np.float32)
     for step in range(steps):
-        then = {"vector": np.full(53, step, np.float32), "image": image}
+        then: Observation = {"vector": np.full(53, step, np.float32), "image": image}
         replay.add(at, action, 0.0, then, False, step % EPISODE == EPISODE - 1)
         at = then
 

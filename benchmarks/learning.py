@@ -129,7 +129,7 @@ def train_theirs(task: Task, seed: int) -> dict[str, list[float]]:
 
     curve: dict[str, list[float]] = {"steps": [], "returns": []}
     with closing(GymnasiumEnv(task.title)) as env:
-        scale = float(model.action_space.high[0])  # type: ignore[attr-defined]
+        scale = float(model.action_space.high[0])
         for step in range(0, task.steps + 1, task.interval):
             if step:
                 model.learn(task.interval, reset_num_timesteps=False)

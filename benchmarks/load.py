@@ -136,15 +136,16 @@ def look(address: str, run: int, seconds: float) -> list[float]:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     charts = [f"metric-m{i}" for i in range(8)]
     series = {"runs": run, "metrics": [f"m{i}" for i in range(4)], "points": 800}
+    asked: list[tuple[str, dict[str, Any]]] = [
+        (f"/api/v1/runs/{run}", {}),
+        ("/api/v1/series", series),
+        (f"/api/v1/runs/{run}/charts", {"charts": charts, "points": 420}),
+    ]
     taken = []
     end = time.perf_counter() + seconds
     with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
         while time.perf_counter() < end:
-            for path, query in (
-                (f"/api/v1/runs/{run}", {}),
-                ("/api/v1/series", series),
-                (f"/api/v1/runs/{run}/charts", {"charts": charts, "points": 420}),
-            ):
+            for path, query in asked:
                 before = time.perf_counter()
                 answer = client.get(path, params=query)
                 # The first charts of a run come with its first points.

@@ -270,7 +270,8 @@ def ratios(found: dict[str, list[Result]], long: list[dict[str, Any]]) -> dict[s
 
 
 def median(results: list[Result], name: str) -> float:
-    return statistics.median(getattr(result, name) for result in results)
+    values: list[float] = [getattr(result, name) for result in results]
+    return statistics.median(values)
 
 
 if __name__ == "__main__":

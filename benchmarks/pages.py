@@ -36,9 +36,10 @@ from backend.database import Base, Database
 from backend.metrics.store import Columns, append_columns
 from backend.runs.parsing import parse_config
 from backend.runs.service import create_run
+from backend.workers import service as fleet
 from tests.browser.conftest import ARGUMENTS
 from tests.environment.conftest import free_port
-from tests.web.scripted import ScriptedTrainer, fleet
+from tests.web.scripted import ScriptedTrainer
 from tests.web.server import TOKEN, ServerProcess
 
 METRICS, SIZES = 40, {"width": 1280, "height": 900}

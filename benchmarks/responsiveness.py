@@ -111,7 +111,7 @@ def one_run(up: Up) -> dict[str, float]:
 def _step_to_stream(up: Up, run_id: int) -> float:
     """Median age of the newest point when the stream brings it."""
     headers = {"Authorization": f"Bearer {up.token}"}
-    ages = []
+    ages: list[float] = []
     with (
         httpx.Client(base_url=up.url, headers=headers, timeout=60) as client,
         stream(client, f"/api/v1/runs/{run_id}/stream") as events,

@@ -100,7 +100,7 @@ def table(results: list[dict[str, Any]]) -> str:
         "",
         "| Rule | Sensitivity | Specificity | False warnings |",
         "| --- | --- | --- | --- |",
-        _row("**verdict NO-GO**", *(_no_goes(group) for group in (broken, well)), 0, broken, well),
+        _row("**verdict NO-GO**", _no_goes(broken), _no_goes(well), 0, broken, well),
     ]
     for rule in sorted({name for case in results for name in case["rules"]}):
         caught, cried = (

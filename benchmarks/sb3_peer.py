@@ -72,8 +72,8 @@ def add(
     """One transition into SB3's buffer, as its rollout adds it."""
     assert peer.replay_buffer is not None
     peer.replay_buffer.add(
-        {name: value[None] for name, value in observation.items()},  # type: ignore[arg-type]
-        {name: value[None] for name, value in following.items()},  # type: ignore[arg-type]
+        {name: value[None] for name, value in observation.items()},
+        {name: value[None] for name, value in following.items()},
         action[None],
         np.array([reward]),
         np.array([False]),

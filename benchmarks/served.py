@@ -126,7 +126,11 @@ def _charts(
     spikes: int,
 ) -> dict[str, Any]:
     """Four metrics over the whole run and over ranges of every length."""
-    charted = {"runs": run_id, "metrics": [f"m{i}" for i in range(CHARTED)], "points": PIXELS}
+    charted: dict[str, Any] = {
+        "runs": run_id,
+        "metrics": [f"m{i}" for i in range(CHARTED)],
+        "points": PIXELS,
+    }
     rng = np.random.default_rng(0)
     lengths = np.geomspace(1000, steps, RANGES).astype(int)
     ranges = [(int(rng.integers(0, steps - length + 1)), int(length)) for length in lengths]
@@ -160,7 +164,7 @@ def _taken(
 def _page(client: httpx.Client, process: psutil.Process, run_id: int) -> dict[str, Any]:
     """Forty charts as the run page asks for them, in one request."""
     charts = [f"metric-m{i}" for i in range(ON_PAGE)]
-    query = {"charts": charts, "points": PIXELS_ON_PAGE, "smoothing": 0.6}
+    query: dict[str, Any] = {"charts": charts, "points": PIXELS_ON_PAGE, "smoothing": 0.6}
     taken, sent = [], 0
     cpu = []
     for _ in range(5):
