@@ -28,8 +28,9 @@ MEMORY_PER_WEIGHT = 100
 GPU_PER_WEIGHT = 44
 # Of a checkpoint: online, target and Adam's moments.
 DISK_PER_WEIGHT = 16
-# How often a layer's output exists at once, a little more than was measured on a GPU, whose update has two CUDA graphs
-# with memory of their own; and what cuDNN and cuBLAS work in.
+# How often a layer's output exists at once: 10 was a little more than was measured on a GPU, whose update has two CUDA
+# graphs with memory of their own; since then the critics' outputs live through the actor's turn too. And what cuDNN and
+# cuBLAS work in.
 OUTPUT_COPIES = 12
 # The same of what the networks are given: s and s' as numbers, and flat ones joined with features and action too.
 INPUT_COPIES, FLAT_COPIES = 3, 6

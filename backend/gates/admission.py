@@ -1,6 +1,7 @@
 """What a run's configuration says of rules, checked before the run is made."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,8 +11,7 @@ from backend.gates.facts import facts_of_config
 from backend.gates.presets import load_preset
 from backend.rules.rule import RunFacts
 from backend.runs.config import DIVERGENCE, RunConfig
-from backend.runs.matrix import Cell, expand, in_variant
-from backend.runs.parsing import parse_leniently
+from backend.runs.matrix import Cell, expand
 
 
 def check_rules(session: Session, config: RunConfig) -> None:
@@ -38,23 +38,7 @@ def admit_matrix(
     Raises:
         InvalidConfig: with the field at fault, `variants.NAME.FIELD` where only a variant is.
     """
-    cells = expand(preset, config, seeds, variants)
-    for cell in {cell.variant: cell for cell in cells}.values():
-        try:
-            check_rules(session, cell.config)
-        except InvalidConfig as error:
-            own = set(error.fields) - set(_problems(session, preset, config))
-            raise InvalidConfig(in_variant(cell.variant, error.fields, own)) from None
-    return cells
-
-
-def _problems(session: Session, preset: str, config: Mapping[str, Any]) -> Mapping[str, str]:
-    """What is wrong before any variant changes the configuration."""
-    try:
-        check_rules(session, parse_leniently(preset, config))
-    except InvalidConfig as error:
-        return error.fields
-    return {}
+    return expand(preset, config, seeds, variants, partial(check_rules, session))
 
 
 def check_choice(

@@ -1,6 +1,6 @@
 """A matrix of runs: every variant of a configuration with every seed, all of them valid or none. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,12 @@ from backend.runs.unread import effective, idle_choices, refuse_idle, unread
 MOST_RUNS = 200
 LONGEST_NAME = 40
 BASELINE = "baseline"
+
+Check = Callable[[RunConfig], None]
+
+
+def unchecked(_config: RunConfig) -> None:
+    """What the configuration says of itself is enough."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +37,19 @@ def expand(
     config: Mapping[str, Any],
     seeds: Sequence[int] = (),
     variants: Mapping[str, Mapping[str, Any]] | None = None,
+    check: Check = unchecked,
 ) -> list[Cell]:
     """Every variant with every seed, the first seed of all variants first.
 
-    Without seeds there is the configuration's own; without variants, the configuration as it is.
+    Without seeds there is the configuration's own; without variants, the configuration as it is. `check` is asked
+    of each variant, and may refuse more.
 
     Raises:
         InvalidConfig: naming `seeds`, or `variants.NAME.FIELD`, with the value and the remedy.
     """
     variants = variants or {BASELINE: {}}
     _check_names(variants)
-    found = _variants(preset, config, variants)
+    found = _variants(preset, config, variants, check)
     refuse_idle(_idle(preset, config, variants, found, seeds), config)
     seeds = list(seeds) or [next(iter(found.values())).seed]
     _check_seeds(seeds)
@@ -69,7 +77,8 @@ def idle_in_all(
         InvalidConfig: as `expand` does for a variant.
     """
     variants = variants or {BASELINE: {}}
-    return _idle(preset, config, variants, _variants(preset, config, variants), seeds)
+    configs = _variants(preset, config, variants, unchecked)
+    return _idle(preset, config, variants, configs, seeds)
 
 
 def _idle(
@@ -115,14 +124,17 @@ def _check_names(variants: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _variants(
-    preset: str, config: Mapping[str, Any], variants: Mapping[str, Mapping[str, Any]]
+    preset: str,
+    config: Mapping[str, Any],
+    variants: Mapping[str, Mapping[str, Any]],
+    check: Check,
 ) -> dict[str, RunConfig]:
     """Each variant alone has to be valid: what they change may be what makes the configuration so."""
-    return {name: _variant(preset, config, name, over) for name, over in variants.items()}
+    return {name: _variant(preset, config, name, over, check) for name, over in variants.items()}
 
 
 def _variant(
-    preset: str, config: Mapping[str, Any], name: str, overrides: Mapping[str, Any]
+    preset: str, config: Mapping[str, Any], name: str, overrides: Mapping[str, Any], check: Check
 ) -> RunConfig:
     if "seed" in overrides:
         raise InvalidConfig(
@@ -131,17 +143,27 @@ def _variant(
             }
         )
     try:
-        return parse_leniently(preset, {**config, **overrides})
+        return _checked(preset, {**config, **overrides}, check)
     except InvalidConfig as error:
-        shared = _problems(preset, config)
-        own = {field for field in error.fields if field not in shared}
-        raise InvalidConfig(in_variant(name, error.fields, own)) from None
+        shared = _problems(preset, config, check)
+        raise InvalidConfig(
+            {
+                field if field in shared else f"variants.{name}.{field}": problem
+                for field, problem in error.fields.items()
+            }
+        ) from None
 
 
-def _problems(preset: str, config: Mapping[str, Any]) -> Mapping[str, str]:
+def _checked(preset: str, config: Mapping[str, Any], check: Check) -> RunConfig:
+    found = parse_leniently(preset, config)
+    check(found)
+    return found
+
+
+def _problems(preset: str, config: Mapping[str, Any], check: Check) -> Mapping[str, str]:
     """What is wrong with the configuration before any variant changes it."""
     try:
-        parse_leniently(preset, config)
+        _checked(preset, config, check)
     except InvalidConfig as error:
         return error.fields
     return {}
@@ -155,14 +177,6 @@ def _check_read(variants: Mapping[str, Mapping[str, Any]], found: Mapping[str, R
             raise InvalidConfig(
                 {f"variants.{name}.{key}": f"would never be read, for {dead[key]}: leave it out"}
             )
-
-
-def in_variant(name: str, problems: Mapping[str, str], own: Collection[str]) -> dict[str, str]:
-    """Problems of a variant, those of its `own` fields named so that one knows whose they are."""
-    return {
-        f"variants.{name}.{field}" if field in own else field: problem
-        for field, problem in problems.items()
-    }
 
 
 def _check_different(variants: Mapping[str, RunConfig]) -> None:

@@ -149,6 +149,12 @@ class TD3:
         """One step up Q1 of the critics' features and state, both held fixed."""
         if not self.config.shared_encoder:
             features = self.actor.encode(observations)
+        return self._climb(observations, features, state)
+
+    def _climb(
+        self, observations: Observations, features: torch.Tensor | None, state: torch.Tensor
+    ) -> ActorTrace:
+        """One step up Q1 at `state`, of actions chosen by the actor's `features`."""
         actions = self.actor.act(features, observations)
         q = self.critic.value1(state, actions)
         # the deterministic policy gradient of Algorithm 1, with d Q1 / d theta through the action only
