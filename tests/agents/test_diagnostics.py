@@ -59,6 +59,29 @@ def test_before_the_first_update_only_the_settings_are_known() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "task", [{}, {"actor_input": "image", "encoder": "small", "shared_encoder": True}], ids=str
+)
+def test_what_is_read_does_not_depend_on_what_was_read_before(task: dict[str, Any]) -> None:
+    """The actor moves in updates 4 and 7, a shared encoder in every one."""
+    often, seldom = agent(policy_delay=3, **task), agent(policy_delay=3, **task)
+    for number in range(1, 9):
+        sample = batch(images=bool(task), seed=number)
+        often.update(sample)
+        seldom.update(sample)
+        seen = often.diagnostics()
+        assert ("learner/actor_loss" in seen) == (number >= 4)
+        if number in (4, 6, 8):
+            assert seen == seldom.diagnostics()
+
+
+def test_nothing_is_told_of_an_actor_that_other_weights_have_replaced() -> None:
+    learner = updated()
+    assert "learner/actor_parameter_mean" in learner.diagnostics()
+    learner.load_state_dict(agent(policy_delay=1, seed=1).state_dict())
+    assert "learner/actor_parameter_mean" not in learner.diagnostics()
+
+
 def test_values_are_those_of_the_last_update() -> None:
     learner = agent(critic_learning_rate=0.002, critic_max_grad_norm=0.5)
     sample = batch()

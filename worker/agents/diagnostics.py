@@ -12,13 +12,16 @@ from worker.agents.gradients import GradientNorms
 from worker.agents.parameters import ParameterVector
 from worker.replay.batch import Batch
 
-STATISTICS = ("mean", "std", "min", "max")
 TINY = 1e-30  # so that no gradient at all has a share of 0
 DIMENSIONS = ("steering", "throttle")
 PARTS = ("", "_head", "_encoder")
-SQUARES = "sum of squares of "  # fetched, but no metric
 
-Named = list[tuple[str, torch.Tensor]]
+STATISTICS = ("mean", "std", "min", "max")
+
+# Few large operations, for each has its price: a device vector or scalar with its values' names, "" of what
+# nobody wants; and one value for each sample, [B], with the name of each of its statistics.
+Column = tuple[Sequence[str], torch.Tensor]
+Row = tuple[Mapping[str, str], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,22 @@ class CriticTrace:
         """Whether loss and gradient are; waits for the device."""
         return bool(torch.isfinite(self.loss + self.norms.total).item())
 
-    def metrics(self) -> Named:
-        """Device scalars by catalogue name."""
-        count = len(self.q)
-        numbers = range(1, count + 1)
-        rows = torch.cat([self.q, self.targets[None], self.batch.rewards[None]])
-        means = torch.cat([self.errors.abs(), self.batch.terminations[None]]).mean(1)
-        found = [("learner/critic_loss", self.loss), ("learner/done_ratio", means[count])]
-        found += _statistics([*(f"q{number}" for number in numbers), "target_q", "reward"], rows)
-        found += [(f"learner/td_error_q{n}", means[n - 1]) for n in numbers]
-        found.append(("learner/critic_dead_units", _dead_percent(self.hidden)))
-        return found + _norms("critic", self.norms) + _feature_norm("critic", self.features)
+    def metrics(self) -> list[Column]:
+        """By catalogue name."""
+        rows = [
+            *(_all(f"learner/q{n}", q) for n, q in enumerate(self.q, 1)),
+            _all("learner/target_q", self.targets),
+            _all("learner/reward", self.batch.rewards),
+            *(_mean(f"learner/td_error_q{n}", e) for n, e in enumerate(self.errors.abs(), 1)),
+            _mean("learner/done_ratio", self.batch.terminations),
+            *_feature_norm("critic", self.features),
+        ]
+        return [
+            (["learner/critic_loss"], self.loss),
+            *_statistics(rows),
+            (["learner/critic_dead_units"], _dead_percent(self.hidden)),
+            *_norms("critic", self.norms),
+        ]
 
     def evidence(self) -> dict[str, NDArray[Any]]:
         """What came of the batch."""
@@ -79,14 +87,22 @@ class ActorTrace:
     features: torch.Tensor | None
     hidden: Sequence[torch.Tensor]
 
-    def metrics(self) -> Named:
-        """Device scalars by catalogue name."""
-        found = [("learner/actor_loss", self.loss), *_statistics(["actor_q"], self.q[None])]
-        for name, column in zip(DIMENSIONS, self.actions.T, strict=False):
-            found.append((f"actions/policy_{name}_mean", column.mean()))
-            found.append((f"actions/policy_{name}_std", column.std(correction=0)))
-        found.append(("learner/actor_dead_units", _dead_percent(self.hidden)))
-        return found + _norms("actor", self.norms) + _feature_norm("actor", self.features)
+    def metrics(self) -> list[Column]:
+        """By catalogue name."""
+        rows = [
+            _all("learner/actor_q", self.q),
+            *(
+                _row(f"actions/policy_{dimension}", column, ("mean", "std"))
+                for dimension, column in zip(DIMENSIONS, self.actions.T, strict=False)
+            ),
+            *_feature_norm("actor", self.features),
+        ]
+        return [
+            (["learner/actor_loss"], self.loss),
+            *_statistics(rows),
+            (["learner/actor_dead_units"], _dead_percent(self.hidden)),
+            *_norms("actor", self.norms),
+        ]
 
     def evidence(self) -> dict[str, NDArray[Any]]:
         tensors = {"actor_loss": self.loss, "actor_gradient_norm": self.norms.total}
@@ -95,36 +111,35 @@ class ActorTrace:
 
 @torch.no_grad()
 def read(
-    traces: Sequence[CriticTrace | ActorTrace | None], vectors: Mapping[str, ParameterVector]
+    network: str, trace: CriticTrace | ActorTrace | None, parameters: ParameterVector
 ) -> dict[str, float]:
-    """All metrics of the traces and parameters there are, fetched from the device at once."""
-    named = [pair for trace in traces if trace is not None for pair in trace.metrics()]
-    if not named:
+    """All metrics of a network, "actor" or "critic", and its last trace, fetched from the device at once."""
+    if trace is None:
         return {}
-    for network, vector in vectors.items():
-        # In two passes of memory, where std takes four; weights have means far below their spread.
-        named.append((f"learner/{network}_parameter_mean", vector.values.mean()))
-        named.append((SQUARES + network, torch.dot(vector.values, vector.values)))
-    values: Sequence[float] = torch.stack([value for _, value in named]).tolist()
-    fetched = {name: value for (name, _), value in zip(named, values, strict=True)}
-    for network, vector in vectors.items():
-        fetched |= _derived(network, fetched, vector.values.numel())
-    return {name: value for name, value in fetched.items() if not name.startswith(SQUARES)}
+    mean, squares = f"learner/{network}_parameter_mean", f"sum of squares of {network}"
+    values = parameters.values
+    # In two passes of memory, where std takes four; weights have means far below their spread.
+    columns = [([mean], values.mean()), ([squares], torch.dot(values, values)), *trace.metrics()]
+    fetched = _fetched(columns)
+    variance = fetched.pop(squares) / values.numel() - fetched[mean] ** 2
+    std = {f"learner/{network}_parameter_std": math.sqrt(max(variance, 0.0))}
+    return {**fetched, **std, **_clipped(network, fetched)}
 
 
-def _derived(network: str, fetched: Mapping[str, float], weights: int) -> dict[str, float]:
-    """What follows from numbers already fetched, and is cheaper to work out here than on the device."""
-    mean = fetched[f"learner/{network}_parameter_mean"]
-    variance = fetched[SQUARES + network] / weights - mean * mean
-    found = {f"learner/{network}_parameter_std": math.sqrt(max(variance, 0.0))}
-    norms = {
-        part: fetched[f"gradients/{network}{part}_norm_before_clip"]
-        for part in PARTS
-        if f"gradients/{network}{part}_norm_before_clip" in fetched
+def _fetched(columns: Sequence[Column]) -> dict[str, float]:
+    names = [name for named, _ in columns for name in named]
+    values: Sequence[float] = torch.cat([column.reshape(-1) for _, column in columns]).tolist()
+    return {name: value for name, value in zip(names, values, strict=True) if name}
+
+
+def _clipped(network: str, fetched: Mapping[str, float]) -> dict[str, float]:
+    """Norms after clipping and the head's share: cheaper to work out here than on the device."""
+    before = f"gradients/{network}{{}}_norm_before_clip"
+    norms = {part: fetched[before.format(part)] for part in PARTS if before.format(part) in fetched}
+    factor = fetched[f"gradients/{network}_clip_ratio"]
+    found = {
+        f"gradients/{network}{part}_norm_after_clip": norm * factor for part, norm in norms.items()
     }
-    for part, norm in norms.items():
-        factor = fetched[f"gradients/{network}_clip_ratio"]
-        found[f"gradients/{network}{part}_norm_after_clip"] = norm * factor
     if network == "actor" and "_encoder" in norms:
         found["gradients/policy_head_share"] = norms["_head"] / max(norms[""], TINY)
     return found
@@ -133,30 +148,44 @@ def _derived(network: str, fetched: Mapping[str, float], weights: int) -> dict[s
 def _dead_percent(hidden: Sequence[torch.Tensor]) -> torch.Tensor:
     """Share of hidden units that are 0 for the whole batch: they get no gradient."""
     peaks = torch.cat([layer.amax(1) for layer in hidden], 1)
-    return 100 * (peaks <= 0).float().mean()
+    return 100 * (peaks <= 0).mean(dtype=torch.float32)
 
 
-def _statistics(names: Sequence[str], rows: torch.Tensor) -> Named:
-    """Of each row of [len(names), B]: few large operations, for each has its price."""
-    found = (rows.mean(1), rows.std(1, correction=0), rows.amin(1), rows.amax(1))
+def _all(name: str, row: torch.Tensor) -> Row:
+    return _row(name, row, STATISTICS)
+
+
+def _row(name: str, row: torch.Tensor, statistics: Sequence[str]) -> Row:
+    return {statistic: f"{name}_{statistic}" for statistic in statistics}, row
+
+
+def _mean(name: str, row: torch.Tensor) -> Row:
+    return {"mean": name}, row
+
+
+def _statistics(rows: Sequence[Row]) -> list[Column]:
+    values = torch.stack([row for _, row in rows])
+    std, mean = torch.std_mean(values, 1, correction=0)
+    found = (mean, std, *torch.aminmax(values, dim=1))
     return [
-        (f"learner/{name}_{statistic}", value)
+        ([names.get(statistic, "") for names, _ in rows], column)
         for statistic, column in zip(STATISTICS, found, strict=True)
-        for name, value in zip(names, column, strict=True)
     ]
 
 
-def _norms(network: str, norms: GradientNorms) -> Named:
+def _norms(network: str, norms: GradientNorms) -> list[Column]:
     parts = zip(PARTS, (norms.total, norms.head, norms.encoder), strict=True)
-    found = [(f"gradients/{network}_clip_ratio", norms.factor)]
-    return found + [
-        (f"gradients/{network}{part}_norm_before_clip", norm)
-        for part, norm in parts
-        if norm is not None
+    return [
+        ([f"gradients/{network}_clip_ratio"], norms.factor),
+        *(
+            ([f"gradients/{network}{part}_norm_before_clip"], norm)
+            for part, norm in parts
+            if norm is not None
+        ),
     ]
 
 
-def _feature_norm(network: str, features: torch.Tensor | None) -> Named:
+def _feature_norm(network: str, features: torch.Tensor | None) -> list[Row]:
     if features is None:
         return []
-    return [(f"features/{network}_norm", torch.linalg.vector_norm(features, dim=1).mean())]
+    return [_mean(f"features/{network}_norm", torch.linalg.vector_norm(features, dim=1))]

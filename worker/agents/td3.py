@@ -83,6 +83,7 @@ class TD3:
         self._batch: Batch | None = None
         self._critic_trace: CriticTrace | None = None
         self._actor_trace: ActorTrace | None = None
+        self._actor_metrics: dict[str, float] = {}
 
     def act(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The policy's action [A] in [-1, 1] without noise."""
@@ -109,6 +110,8 @@ class TD3:
     def _keep(self, traces: tuple[CriticTrace, ActorTrace | None]) -> None:
         self._critic_trace, actor = traces
         self._actor_trace = actor or self._actor_trace
+        if actor is not None or self.config.shared_encoder:
+            self._actor_metrics = {}
 
     def _on_device(self, batch: Batch) -> Batch:
         """The batch where the networks are; on a GPU always in the same memory, which graphs read."""
@@ -222,11 +225,16 @@ class TD3:
             NonFiniteUpdate: if an update so far was not finite.
         """
         self.confirm()
+        # nothing has changed in an actor that has not moved since
+        self._actor_metrics = self._actor_metrics or read(
+            "actor", self._actor_trace, self.actor_optimiser.vector
+        )
         return {
             "learner/updates": float(self.updates),
             "learner/actor_learning_rate": self.actor_optimiser.learning_rate,
             "learner/critic_learning_rate": self.critic_optimiser.learning_rate,
-            **read((self._critic_trace, self._actor_trace), self._online()),
+            **read("critic", self._critic_trace, self.critic_optimiser.vector),
+            **self._actor_metrics,
         }
 
     def confirm(self) -> None:
@@ -282,16 +290,13 @@ class TD3:
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
         self._trail.clear()
         self._critic_trace = self._actor_trace = None
+        self._actor_metrics = {}
 
     def _set_noise(self, state: torch.Tensor) -> None:
         if len(state) == len(self._noise.get_state()):
             self._noise.set_state(state)
         else:  # of a GPU's generator on a CPU or the other way round: no run is bit for bit across these
             self._noise.manual_seed(self.config.seed + self.updates)
-
-    def _online(self) -> dict[str, ParameterVector]:
-        vectors = self._vectors()
-        return {"actor": vectors["actor"], "critic": vectors["critic"]}
 
     def _vectors(self) -> dict[str, ParameterVector]:
         return {
