@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.agents.replayed import Replayed, in_one_memory, replayed
 from tests.agents.samples import agent, batch, config, space
 from worker.agents import TD3, NonFiniteUpdate
 from worker.agents.graphs import ORDINARY_CALLS, Recorded, recorded
@@ -47,6 +48,11 @@ def everything(of: TD3) -> torch.Tensor:
 
 def samples(images: bool, count: int) -> list[Batch]:
     return [batch(images=images, seed=number) for number in range(count)]
+
+
+def recordings(of: TD3) -> list[Any]:
+    steps = [step for step in (of._whole_step, of._half_step) if isinstance(step, Recorded)]
+    return [step._graph for step in steps if step._graph is not None]
 
 
 def test_on_a_cpu_a_step_is_itself() -> None:
@@ -115,6 +121,51 @@ def test_what_a_gpu_must_hold_grows_with_batch_and_widths_and_images() -> None:
     assert need(**VISION) > need(**{**VISION, "critic_input": "vector"}) > plain
 
 
+@pytest.mark.parametrize("task", TASKS, ids=str)
+def test_updates_replayed_from_notes_learn_bit_for_bit_what_others_learn(
+    task: dict[str, Any],
+) -> None:
+    """Neither the order of an update's parts nor anything in them depends on what a graph cannot see."""
+    ours, plain = replayed(**task), agent(**task)
+    drawn = samples("actor_input" in task, 4 * (ORDINARY_CALLS + 1))
+    for place, sample in zip(in_one_memory(drawn), drawn, strict=True):
+        ours.update(place)
+        plain.update(sample)
+        assert ours.diagnostics() == plain.diagnostics()
+        assert torch.equal(everything(ours), everything(plain))
+    assert torch.equal(ours._noise.get_state(), plain._noise.get_state())
+    assert recordings(ours)
+
+
+@pytest.mark.parametrize("delay", [1, 2, 3])
+def test_critics_that_break_while_replayed_from_notes_stay_as_they_were(delay: int) -> None:
+    ours = replayed(policy_delay=delay)
+    places = in_one_memory(samples(False, 20))
+    for _ in range(19):
+        ours.update(next(places))
+    critics, all_weights = ours.critic_optimiser.vector.values.clone(), everything(ours)
+    place = next(places)
+    place.rewards[3] = torch.nan
+    with pytest.raises(NonFiniteUpdate, match="not finite at update 20:") as it:
+        ours.update(place)
+    assert it.value.network == "critic"
+    assert torch.equal(ours.critic_optimiser.vector.values, critics)
+    if delay != 1:  # else the actor has had its turn, that of update 19
+        assert torch.equal(everything(ours), all_weights)
+
+
+def test_a_step_that_reads_a_value_back_is_not_recorded(caplog: pytest.LogCaptureFixture) -> None:
+    def waits(sample: Batch) -> float:
+        return sample.rewards.sum().item()
+
+    step = Replayed(waits, torch.Generator(), restored=lambda: lambda: None)
+    with caplog.at_level(logging.WARNING):
+        found = [step(place) for place in in_one_memory(samples(False, ORDINARY_CALLS + 3))]
+    expected = [sample.rewards.sum().item() for sample in samples(False, ORDINARY_CALLS + 3)]
+    assert found == expected
+    assert "go on slower" in caplog.text
+
+
 @gpu
 @pytest.mark.parametrize("task", TASKS, ids=str)
 def test_recorded_updates_learn_what_launched_ones_learn(task: dict[str, Any]) -> None:
@@ -128,8 +179,7 @@ def test_recorded_updates_learn_what_launched_ones_learn(task: dict[str, Any]) -
     assert found.keys() == expected.keys()
     for name, value in found.items():
         assert value == pytest.approx(expected[name], rel=0.02, abs=1e-3), name
-    recordings = [step for step in (ours._whole_step, ours._half_step) if step is not None]
-    assert any(isinstance(step, Recorded) and step._graph for step in recordings)
+    assert recordings(ours)
 
 
 @gpu

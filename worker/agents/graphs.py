@@ -6,7 +6,7 @@ than running them.
 
 import logging
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 
@@ -18,6 +18,12 @@ ORDINARY_CALLS = 3
 Result = TypeVar("Result")
 Step = Callable[[Batch], Result]
 log = logging.getLogger(__name__)
+
+
+class Graph(Protocol):
+    """A recorded step that can be carried out again."""
+
+    def replay(self) -> None: ...
 
 
 class Recorded(Generic[Result]):
@@ -33,7 +39,7 @@ class Recorded(Generic[Result]):
         self._generator = generator
         self._batch: Batch | None = None
         self._ordinary = 0
-        self._graph: tuple[torch.cuda.CUDAGraph, Result] | None = None
+        self._graph: tuple[Graph, Result] | None = None
 
     def __call__(self, batch: Batch) -> Result:
         if batch is not self._batch:
@@ -47,16 +53,19 @@ class Recorded(Generic[Result]):
         graph.replay()
         return result
 
-    def _record(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Result] | None:
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._generator)
+    def _record(self, batch: Batch) -> tuple[Graph, Result] | None:
         try:
-            # Other threads write checkpoints meanwhile: what they ask of the GPU is no part of this.
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                result = self._step(batch)
+            return self._capture(batch)
         except RuntimeError as error:
             log.warning("updates are not recorded as CUDA graphs and go on slower: %s", error)
             return None
+
+    def _capture(self, batch: Batch) -> tuple[Graph, Result]:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self._generator)
+        # Other threads write checkpoints meanwhile: what they ask of the GPU is no part of this.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            result = self._step(batch)
         return graph, result
 
 
