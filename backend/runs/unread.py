@@ -23,6 +23,7 @@ SWITCHES = {
     "target_policy_noise": ("target_noise_clip",),
     "noise_decay": ("noise_final",),
     "evaluation_interval": ELSEWHERE,
+    "rollback_limit": ("rollback_learning_rate_factor",),
 }
 
 

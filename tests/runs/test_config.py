@@ -103,6 +103,7 @@ def test_contradictions_are_refused_at_the_field_at_fault(
         ({"random_start_speed": 3, "random_start_probability": 0}, "random_start_probability is 0"),
         ({"reward_goal": 3, "reward_progress": 0}, "reward_progress is 0"),
         ({"noise_final": 0.2, "noise_decay": 0}, "noise_decay is 0"),
+        ({"rollback_learning_rate_factor": 0.5, "rollback_limit": 0}, "rollback_limit is 0"),
         ({"town": "oval", **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
         ({"reward_goal": 3, **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
         ({"baseline_episodes": 3, **PENDULUM}, "environment is gymnasium:Pendulum-v1"),
