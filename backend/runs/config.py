@@ -128,6 +128,11 @@ class RunConfig(BaseModel):
         "observation",
         "What the critic sees in training: the same, or the 53-vector (privileged critic)",
     )
+    vehicle_ahead: bool = documented(
+        False,
+        "observation",
+        "Whoever sees the 53-vector is also told of the vehicle ahead on the route: nearness and closing speed",
+    )
     camera_width: int = documented(
         84,
         "observation",
@@ -158,6 +163,11 @@ class RunConfig(BaseModel):
     )
     reward_overspeed_slope: float = documented(
         2.0, "reward", "Loss of efficiency per unit above 1; 0 clips at 1", ge=0
+    )
+    reward_following: bool = documented(
+        False,
+        "reward",
+        "Behind a vehicle efficiency is 1 at the speed that stops short of it, and waiting there is not standing",
     )
     reward_standing: float = documented(
         0.5, "reward", "Largest penalty per tick for standing; grows over ten seconds", ge=0
@@ -359,6 +369,10 @@ class RunConfig(BaseModel):
         return self.actor_input != "vector"
 
     @property
+    def sees_vehicle_ahead(self) -> bool:
+        return self.vehicle_ahead and self.traffic and self.is_carla
+
+    @property
     def is_carla(self) -> bool:
         return self.environment == "carla"
 
@@ -387,6 +401,9 @@ class RunConfig(BaseModel):
             if k.startswith(REWARD_FIELDS_PREFIX)
         }
         fields.pop("reward_scale")
+        # without it nothing is paid otherwise than before there was the choice
+        if not (self.traffic and self.reward_following):
+            fields.pop("reward_following")
         return _digest(
             {**fields, "environment": self.environment, "ticks": self.ticks_per_decision}
         )[:16]

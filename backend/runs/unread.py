@@ -15,7 +15,7 @@ PICTURES = ("camera_width", "camera_height", "frame_stack", "encoder", "encoder_
 ELSEWHERE = ("held_out_routes", "second_town", "second_town_routes", "elsewhere_episodes")
 # Keys that are read only while another is on, or not 0.
 SWITCHES = {
-    "traffic": ("scenario",),
+    "traffic": ("scenario", "vehicle_ahead", "reward_following"),
     "random_start_probability": ("random_start_speed",),
     "reward_efficiency": ("reward_overspeed_slope",),
     "reward_safety": ("reward_standing", "reward_off_road"),
@@ -43,6 +43,8 @@ def _unread(config: "RunConfig") -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "exploration is uniform", ("hold_decisions",)
     if not (config.held_out_routes or config.second_town):
         yield "held_out_routes and second_town are empty", ("elsewhere_episodes",)
+    if config.actor_input == "image" and config.critic_input == "same":
+        yield "neither actor nor critic sees the 53-vector", ("vehicle_ahead",)
     if not config.uses_images:
         yield f"actor_input is {config.actor_input}", PICTURES
     if not config.is_carla:

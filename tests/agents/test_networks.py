@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from torch import nn
 from torch.nn import functional
 
@@ -235,6 +237,28 @@ def test_networks_read_what_the_configuration_says(
     sample = replace(sample, observations=prepare(chosen, sample.observations))
     assert actor(sample.observations).shape == (8, ACTION)
     assert critic(sample.observations, sample.actions).shape == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("sight", "actor_width", "critic_width"),
+    [
+        ({}, VECTOR + 2, VECTOR + 2),
+        ({"actor_input": "image", "critic_input": "vector"}, 512 + 2, VECTOR + 2),
+        ({"actor_input": "image+vector"}, 512 + VECTOR + 2, 512 + VECTOR + 2),
+    ],
+    ids=["numbers", "privileged critic", "both"],
+)
+def test_the_vehicle_ahead_is_told_to_whoever_sees_the_numbers(
+    sight: dict[str, str], actor_width: int, critic_width: int
+) -> None:
+    chosen = config(traffic=True, vehicle_ahead=True, **sight)
+    shown = space(chosen.uses_images)
+    shown["ahead"] = spaces.Box(-1, 1, (2,), np.float32)
+    generator = torch.Generator()
+    assert Actor(chosen, shown, ACTION, generator).width == actor_width
+    assert Critic(chosen, shown, ACTION, generator).width == critic_width
+    free = chosen.model_copy(update={"traffic": False})
+    assert "ahead" not in Critic(free, space(free.uses_images), ACTION, generator).names
 
 
 def test_actor_and_critic_own_their_encoders() -> None:

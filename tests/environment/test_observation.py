@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.environment.test_route import right_turn
+from worker.environment.ahead import Ahead
 from worker.environment.observation import (
-    COMMAND_SCALE,
     FRAME_SIZE,
-    VECTOR_SCALE,
+    SCALES,
     FrameStack,
     Resizer,
     command,
@@ -19,6 +19,7 @@ from worker.environment.observation import (
     observation_space,
     scaled,
     vector,
+    vehicle_ahead,
 )
 from worker.environment.route import Tracker
 
@@ -70,6 +71,27 @@ def test_observation_lies_in_its_space(distance: float, right: float, turn: floa
     assert observation_space(None).contains({"vector": numbers})
 
 
+@pytest.mark.parametrize(
+    ("gap", "closing", "near", "speed"),
+    [(math.inf, 0.0, 0.0, 0.0), (60.0, 3.0, 0.0, 0.1), (10.0, -6.0, 0.8, -0.2), (0.0, 15.0, 1.0, 0.5)],
+    ids=["nobody", "far", "pulls away", "at the bumper"],
+)  # fmt: skip
+def test_the_vehicle_ahead_is_nearness_and_closing_speed(
+    gap: float, closing: float, near: float, speed: float
+) -> None:
+    numbers = vehicle_ahead(Ahead(gap, math.inf, closing))
+    assert numbers.tolist() == pytest.approx([near, speed])
+    assert observation_space(None, vehicle_ahead=True)["ahead"].contains(numbers)
+
+
+def test_only_who_asks_for_it_is_told_of_the_vehicle_ahead() -> None:
+    assert set(observation_space(None).spaces) == {"vector"}
+    assert set(observation_space(None, vehicle_ahead=True).spaces) == {"vector", "ahead"}
+    assert set(observation_space(4, vehicle_ahead=True).spaces) == {
+        "vector", "ahead", "image", "command"
+    }  # fmt: skip
+
+
 def test_command_announces_the_turn() -> None:
     assert command(tracked(10.0)[0], 15.0).tolist() == [0.5, 0.0]
     assert command(tracked(40.0)[0], 15.0).tolist() == [0.5, 1.0]
@@ -77,12 +99,12 @@ def test_command_announces_the_turn() -> None:
 
 def test_scaling_multiplies_numbers_and_leaves_images_alone() -> None:
     image = np.zeros((4, FRAME_SIZE, FRAME_SIZE), np.uint8)
-    plain = {"vector": np.ones(53, np.float32), "command": np.ones(2, np.float32), "image": image}
-    result = scaled(plain)
-    assert np.array_equal(result["vector"], VECTOR_SCALE)
-    assert np.array_equal(result["command"], COMMAND_SCALE)
+    numbers = {name: np.ones(scale.shape, np.float32) for name, scale in SCALES.items()}
+    result = scaled({**numbers, "image": image})
+    for name, scale in SCALES.items():
+        assert np.array_equal(result[name], scale)
     assert result["image"] is image
-    assert np.all(plain["vector"] == 1.0)
+    assert np.all(numbers["vector"] == 1.0)
 
 
 def test_gray_weighs_green_most_and_ignores_alpha() -> None:

@@ -15,9 +15,11 @@ from worker.environment.reward import (
     collision,
     comfort,
     efficiency,
+    following_speed,
     lane_keeping,
     progress,
     safety,
+    stood,
 )
 
 speeds = st.floats(0, 30)
@@ -35,6 +37,7 @@ ticks = st.builds(
     waypoints=st.integers(0, 2),
     gap=st.floats(0, 100),
     time_to_collision=st.floats(0, 100),
+    allowed=st.floats(0, 100),
     impact=st.none() | speeds,
     off_route=st.booleans(),
     goal=st.booleans(),
@@ -44,7 +47,7 @@ quickstart = Reward.of(parse_config("quickstart"))
 
 @given(ticks)
 def test_every_component_stays_in_its_documented_range(tick: Tick) -> None:
-    assert -1 <= efficiency(tick.speed, tick.heading_error, 8.33, 2.0) <= 1
+    assert -1 <= efficiency(tick.speed, tick.heading_error, 8.33, 2.0, tick.allowed) <= 1
     assert -1 <= lane_keeping(tick) <= 0.5
     assert -0.3 <= comfort(tick.speed, tick.jerk) <= 0.3
     assert -127.1 <= safety(tick, standing=0.5, off_road=20.0) <= 0
@@ -94,6 +97,54 @@ def test_lane_keeping_is_best_centred_aligned_and_moving() -> None:
     assert lane_keeping(Tick(0.0, 0.0, 0.0)) == 0.0
     assert lane_keeping(Tick(3.0, 1.75, 0.0)) == 0.0
     assert lane_keeping(Tick(3.0, 0.0, 0.0, crossed=True)) == -1.0
+
+
+@pytest.mark.parametrize(
+    ("speed", "waiting", "ticks"), [(0.0, False, 8), (0.0, True, 0), (2.0, False, 0)]
+)
+def test_waiting_behind_a_vehicle_is_no_standing(speed: float, waiting: bool, ticks: int) -> None:
+    assert stood(7, speed, waiting) == ticks
+
+
+@given(st.floats(0, 100), st.floats(0, 30), st.floats(0.1, 20))
+def test_the_following_speed_stops_short_of_a_vehicle_that_brakes(
+    gap: float, lead: float, harder: float
+) -> None:
+    """Both brake with 3 m/s2: what one covers more than the other is what was between them, but for 6 m."""
+    speed = following_speed(gap, lead)
+    closed = (speed**2 - lead**2) / (2 * 3.0)
+    assert closed == pytest.approx(max(0.0, gap - 6.0), abs=1e-6)
+    assert following_speed(gap + harder, lead) >= speed
+    assert following_speed(gap, -lead) == following_speed(gap, 0.0)
+
+
+@given(speeds, st.floats(0, 30))
+def test_efficiency_is_one_at_the_speed_that_is_allowed_and_less_on_both_sides(
+    speed: float, allowed: float
+) -> None:
+    best = min(8.33, allowed)
+    assert efficiency(best, 0.0, 8.33, 2.0, allowed) == pytest.approx(1.0)
+    if abs(speed - best) > 0.01:
+        assert efficiency(speed, 0.0, 8.33, 2.0, allowed) < 1.0
+
+
+@given(speeds, headings)
+def test_a_free_road_allows_the_target_speed(speed: float, heading: float) -> None:
+    assert efficiency(speed, heading, 8.33, 2.0, 8.33) == efficiency(speed, heading, 8.33, 2.0)
+
+
+def test_half_a_minute_in_a_queue_pays_and_driving_into_it_does_not() -> None:
+    def waited(following: bool) -> float:
+        """600 ticks a metre behind where to stop."""
+        ticks, total = 0, 0.0
+        allowed = following_speed(7.0, 0.0) if following else math.inf
+        for _ in range(600):
+            ticks = stood(ticks, 0.0, waiting=following)
+            total += sum(quickstart(Tick(0.0, 0.0, 0.0, standing=ticks, gap=7.0, allowed=allowed)))
+        return total
+
+    hit = sum(quickstart(Tick(8.0, 0.0, 0.0, impact=8.0)))
+    assert waited(following=True) > 0.0 > hit > waited(following=False)
 
 
 def test_standing_is_punished_little_at_first_and_fully_after_ten_seconds() -> None:

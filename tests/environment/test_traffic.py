@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.environment.test_route import right_turn
+from worker.environment.ahead import NOTHING_AHEAD, ahead
 from worker.environment.boxes import Box, overlap
 from worker.environment.route import Tracker
-from worker.environment.traffic import NOTHING_AHEAD, ahead
 
 
 def driving(distance: float) -> tuple[Tracker, Box]:

@@ -20,6 +20,13 @@ def problem(preset: str, **overrides: Any) -> dict[str, str]:
     return caught.value.fields
 
 
+def test_nobody_is_told_of_the_vehicle_ahead_where_nobody_sees_numbers() -> None:
+    told = {"traffic": True, "vehicle_ahead": True}
+    assert parse_config("vision-small", told).sees_vehicle_ahead
+    refused = problem("vision-small", critic_input="same", **told)["vehicle_ahead"]
+    assert "neither actor nor critic sees the 53-vector" in refused
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_a_valid_config(preset: str) -> None:
     config = parse_config(preset)
@@ -96,6 +103,8 @@ def test_contradictions_are_refused_at_the_field_at_fault(
         ({"encoder": "small"}, "actor_input is vector"),
         ({"frame_stack": 2}, "actor_input is vector"),
         ({"scenario": 1}, "traffic is off"),
+        ({"vehicle_ahead": True}, "traffic is off"),
+        ({"reward_following": False}, "traffic is off"),
         ({"elsewhere_episodes": 3}, "held_out_routes and second_town are empty"),
         ({"held_out_routes": ["left"], "evaluation_interval": 0}, "evaluation_interval is 0"),
         ({"hold_decisions": 5, "exploration": "uniform"}, "exploration is uniform"),
@@ -209,4 +218,8 @@ def test_the_reward_fingerprint_follows_the_reward_and_nothing_else() -> None:
     assert parse_config("quickstart", {"seed": 7, "batch_size": 64}).reward_fingerprint == base
     assert parse_config("quickstart", {"reward_scale": 1.0}).reward_fingerprint == base
     assert parse_config("quickstart", {"reward_goal": 50}).reward_fingerprint != base
+    among = {"traffic": True}
+    assert parse_config("quickstart", among).reward_fingerprint != base
+    alone = {**among, "reward_following": False}
+    assert parse_config("quickstart", alone).reward_fingerprint == base
     assert parse_config("quickstart", {"ticks_per_decision": 1}).reward_fingerprint != base

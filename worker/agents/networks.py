@@ -12,12 +12,6 @@ from backend.runs.config import RunConfig
 from worker.agents.encoders import NatureEncoder, SmallEncoder, make_encoder
 from worker.agents.layers import uniform
 
-ACTOR_INPUTS: dict[str, tuple[str, ...]] = {
-    "vector": ("vector",),
-    "image": ("image", "command"),
-    "image+vector": ("image", "vector"),
-}
-
 
 class Heads(nn.Module):
     """`count` independent MLPs of equal shape, computed as one: [B, in] to [count, B, out].
@@ -117,7 +111,7 @@ class Actor(Body):
     def __init__(
         self, config: RunConfig, space: spaces.Dict, action_dim: int, generator: torch.Generator
     ) -> None:
-        super().__init__(config, ACTOR_INPUTS[config.actor_input], space, generator)
+        super().__init__(config, _inputs(config, config.actor_input), space, generator)
         widths = [self.width, *config.hidden_sizes, action_dim]
         self.head = Heads(1, widths, config.head_layer_norm, generator)
 
@@ -138,8 +132,8 @@ class Critic(Body):
     def __init__(
         self, config: RunConfig, space: spaces.Dict, action_dim: int, generator: torch.Generator
     ) -> None:
-        names = ("vector",) if config.critic_input == "vector" else ACTOR_INPUTS[config.actor_input]
-        super().__init__(config, names, space, generator)
+        seen = config.actor_input if config.critic_input == "same" else config.critic_input
+        super().__init__(config, _inputs(config, seen), space, generator)
         widths = [self.width + action_dim, *config.hidden_sizes, 1]
         count = 2 if config.twin_critics else 1
         self.head = Heads(count, widths, config.head_layer_norm, generator)
@@ -157,6 +151,14 @@ class Critic(Body):
     def value1(self, state: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Q1 [B] alone, its parameters held fixed: what the actor climbs."""
         return self.head.first(torch.cat([state, actions], 1))[:, 0]
+
+
+def _inputs(config: RunConfig, seen: str) -> tuple[str, ...]:
+    """Parts of the observation behind a value of `actor_input`."""
+    if seen == "image":
+        return ("image", "command")
+    pictures = ("image",) if seen == "image+vector" else ()
+    return (*pictures, "vector", *(("ahead",) if config.sees_vehicle_ahead else ()))
 
 
 def _size(space: spaces.Space[object]) -> int:

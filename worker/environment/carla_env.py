@@ -14,6 +14,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from backend.runs.config import RunConfig
+from worker.environment.ahead import NOTHING_AHEAD, Ahead
 from worker.environment.connection import (
     DEFAULT_TIMEOUT,
     TICK_SECONDS,
@@ -33,15 +34,18 @@ from worker.environment.observation import (
     gray,
     observation_space,
     vector,
+    vehicle_ahead,
 )
 from worker.environment.planning import plan_routes
 from worker.environment.reward import (
     COMPONENTS,
-    MOVING,
+    WAITING_GAP,
     WAYPOINT_SPACING,
     Components,
     Reward,
     Tick,
+    following_speed,
+    stood,
 )
 from worker.environment.route import Route, Tracker
 from worker.environment.sensors import Camera, CollisionSensor
@@ -53,7 +57,7 @@ from worker.environment.starts import (
     draw_evaluation,
     draw_training,
 )
-from worker.environment.traffic import NOTHING_AHEAD, Ahead, Traffic
+from worker.environment.traffic import Traffic
 from worker.environment.vehicle import Vehicle
 
 # Braked ticks after a teleport: the wheels come back to straight, a real car settles on its springs.
@@ -65,7 +69,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
     """One ego vehicle that follows a route; an episode is decided by its seed and its actions.
 
     Observation: `vector` (53,) float32 unscaled; with a camera also `image` (frame_stack, 84, 84)
-    uint8, newest last, and `command` (2,) float32.
+    uint8, newest last, and `command` (2,) float32; with `vehicle_ahead` also `ahead` (2,) float32.
     Action: (2,) float32 in [-1, 1]: steer right; throttle when positive, else brake.
     Options of `reset`: `evaluation` (at rest at a route's start) with `route` (its number, modulo how
     many there are) and `routes` (`TRAINING`, or after a `travel` the others), or `start` (a `Start`).
@@ -90,7 +94,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self.address = address
         self._reward = Reward.of(config)
         self.observation_space = observation_space(
-            config.frame_stack if config.uses_images else None
+            config.frame_stack if config.uses_images else None, config.sees_vehicle_ahead
         )
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._answering = Answering(address)
@@ -230,7 +234,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         self.ahead, contact = self._look()
         hit = self._collision.hit(expected=contact or ego.jolted)
         touching = self._touches_marking()
-        self._standing = self._standing + 1 if ego.speed < MOVING else 0
+        self._standing = stood(self._standing, ego.speed, waiting=self._is_waiting())
         tick = Tick(
             speed=ego.speed,
             lateral=tracker.lateral,
@@ -243,6 +247,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             waypoints=_marks(tracker.furthest) - _marks(furthest),
             gap=self.ahead.gap,
             time_to_collision=self.ahead.time_to_collision,
+            allowed=self._allowed(),
             impact=speed if hit else None,
             off_route=abs(tracker.lateral) > self.config.max_deviation,
             goal=tracker.distance >= tracker.route.goal and not hit,
@@ -256,6 +261,14 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         if self.traffic is None:
             return NOTHING_AHEAD, False
         return self.traffic.look(self.ego, self._tracker)
+
+    def _allowed(self) -> float:
+        if not self.config.reward_following:
+            return math.inf
+        return following_speed(self.ahead.gap, self.ego.speed - self.ahead.closing)
+
+    def _is_waiting(self) -> bool:
+        return self.config.reward_following and self.ahead.gap < WAITING_GAP
 
     def _reason(self, tick: Tick) -> str | None:
         if tick.impact is not None:
@@ -278,6 +291,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
     def _observe(self, *, first: bool) -> Observation:
         ego, tracker = self.ego, self._tracker
         observation: Observation = {"vector": vector(tracker, ego.x, ego.y, ego.yaw, ego.speed)}
+        if self.config.sees_vehicle_ahead:
+            observation["ahead"] = vehicle_ahead(self.ahead)
         if self._camera is None:
             return observation
         image = self._camera.image(self._frame, self.connection.timeout)

@@ -1,4 +1,4 @@
-"""What the agent observes: the 53-vector, gray frames, speed and route command; and their scaling."""
+"""What the agent observes: the 53-vector, the vehicle ahead, gray frames, speed and route command; scaled."""
 
 import math
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from worker.environment.ahead import LOOK_AHEAD, Ahead
 from worker.environment.route import SPACING, Tracker
 
 Observation = dict[str, Any]
@@ -28,16 +29,24 @@ VECTOR_SCALE[4::2] = 3.0
 VECTOR_SCALE.setflags(write=False)
 COMMAND_SCALE: NDArray[np.float32] = np.array([3.0, 1.0], dtype=np.float32)
 COMMAND_SCALE.setflags(write=False)
+# More than one: two numbers among 53 decide whether to brake.
+AHEAD_SCALE: NDArray[np.float32] = np.array([4.0, 9.0], dtype=np.float32)
+AHEAD_SCALE.setflags(write=False)
+SCALES = {"vector": VECTOR_SCALE, "ahead": AHEAD_SCALE, "command": COMMAND_SCALE}
 
 
-def observation_space(frame_stack: int | None) -> spaces.Dict:
-    """Keys `vector` (53,), and with a camera `image` (frame_stack, 84, 84) uint8 and `command` (2,)."""
-    vector = spaces.Box(-VECTOR_LIMIT, VECTOR_LIMIT, (VECTOR_SIZE,), np.float32)
-    if frame_stack is None:
-        return spaces.Dict({"vector": vector})
-    image = spaces.Box(0, 255, (frame_stack, FRAME_SIZE, FRAME_SIZE), np.uint8)
-    command = spaces.Box(-VECTOR_LIMIT, VECTOR_LIMIT, (2,), np.float32)
-    return spaces.Dict({"vector": vector, "image": image, "command": command})
+def observation_space(frame_stack: int | None, vehicle_ahead: bool = False) -> spaces.Dict:
+    """Keys `vector` (53,), with a camera `image` (frame_stack, 84, 84) uint8 and `command` (2,), and `ahead` (2,)."""
+    pair = spaces.Box(-VECTOR_LIMIT, VECTOR_LIMIT, (2,), np.float32)
+    parts: dict[str, spaces.Space[Any]] = {
+        "vector": spaces.Box(-VECTOR_LIMIT, VECTOR_LIMIT, (VECTOR_SIZE,), np.float32)
+    }
+    if vehicle_ahead:
+        parts["ahead"] = pair
+    if frame_stack is not None:
+        parts["image"] = spaces.Box(0, 255, (frame_stack, FRAME_SIZE, FRAME_SIZE), np.uint8)
+        parts["command"] = pair
+    return spaces.Dict(parts)
 
 
 def vector(tracker: Tracker, x: float, y: float, yaw: float, speed: float) -> NDArray[np.float32]:
@@ -62,6 +71,12 @@ def vector(tracker: Tracker, x: float, y: float, yaw: float, speed: float) -> ND
 def command(tracker: Tracker, speed: float) -> NDArray[np.float32]:
     """Speed/30 and the route command: -1 left, 0 follow, +1 right."""
     return np.array([speed / 30.0, tracker.route.command[tracker.index]], dtype=np.float32)
+
+
+def vehicle_ahead(ahead: Ahead) -> NDArray[np.float32]:
+    """Nearness, 0 from 50 m on and without a vehicle to 1 at the bumper, and closing speed/30."""
+    near = max(0.0, 1.0 - ahead.gap / LOOK_AHEAD)
+    return np.array([near, ahead.closing / 30.0], dtype=np.float32)
 
 
 def gray(bgra: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -109,26 +124,24 @@ class FrameStack:
 
 
 def scaled(observation: Mapping[str, NDArray[Any]]) -> Observation:
-    """`vector` times VECTOR_SCALE and `command` times COMMAND_SCALE; images as they are."""
-    result = dict(observation)
-    result["vector"] = result["vector"] * VECTOR_SCALE
-    if "command" in result:
-        result["command"] = result["command"] * COMMAND_SCALE
-    return result
+    """Each part times its scale; images as they are."""
+    return {
+        name: value * SCALES[name] if name in SCALES else value
+        for name, value in observation.items()
+    }
 
 
 class ScaledVector(gymnasium.ObservationWrapper[Observation, Action, Observation]):
-    """Hands the agent the 53-vector and the command scaled; the environment below keeps the plain ones."""
+    """Hands the agent numbers scaled; the environment below keeps the plain ones."""
 
     def __init__(self, env: gymnasium.Env[Observation, Action]) -> None:
         super().__init__(env)
         inner = env.observation_space
         assert isinstance(inner, spaces.Dict)
-        factors = {"vector": VECTOR_SCALE, "command": COMMAND_SCALE}
         self.observation_space = spaces.Dict(
             {
-                key: spaces.Box(-VECTOR_LIMIT * factors[key], VECTOR_LIMIT * factors[key])
-                if key in factors
+                key: spaces.Box(-VECTOR_LIMIT * SCALES[key], VECTOR_LIMIT * SCALES[key])
+                if key in SCALES
                 else space
                 for key, space in inner.spaces.items()
             }

@@ -13,6 +13,11 @@ JERK_LIMIT = 5.0
 HEADING_LIMIT = math.pi / 4
 SAFE_GAP = 10.0
 SAFE_TIME = 3.0
+# Behind a vehicle: where to stop, how hard both brake, and how near standing is waiting.
+STOPPED_GAP = 6.0
+BRAKING = 3.0
+WAITING_GAP = 15.0
+FOLLOWING_SLOPE = 0.5
 STANDING_TICKS = 200
 WAYPOINT_SPACING = 2.0
 
@@ -21,8 +26,8 @@ class Tick(NamedTuple):
     """What one tick did to the vehicle.
 
     `gained` is new ground on the route in metres, `waypoints` how many 2 m marks it passed; ground
-    covered before counts for neither. `standing` counts ticks below 0.5 m/s in a row. `gap` and
-    `time_to_collision` look at the vehicle ahead, infinite without one. `impact` is the speed at
+    covered before counts for neither. `standing` is what `stood` counts. `gap` and
+    `time_to_collision` look at the vehicle ahead, infinite without one; `allowed` is the speed it leaves. `impact` is the speed at
     which a collision began.
     """
 
@@ -37,6 +42,7 @@ class Tick(NamedTuple):
     waypoints: int = 0
     gap: float = math.inf
     time_to_collision: float = math.inf
+    allowed: float = math.inf
     impact: float | None = None
     off_route: bool = False
     goal: bool = False
@@ -78,7 +84,13 @@ class Reward:
         weights = self.weights
         return Components(
             weights.efficiency
-            * efficiency(tick.speed, tick.heading_error, self.target_speed, self.overspeed_slope),
+            * efficiency(
+                tick.speed,
+                tick.heading_error,
+                self.target_speed,
+                self.overspeed_slope,
+                tick.allowed,
+            ),
             weights.lane_keeping * lane_keeping(tick),
             weights.comfort * comfort(tick.speed, tick.jerk),
             weights.safety * safety(tick, self.standing, self.off_road),
@@ -86,15 +98,42 @@ class Reward:
         )
 
 
-def efficiency(speed: float, heading_error: float, target: float, overspeed_slope: float) -> float:
-    """Speed along the route by the target speed, in [-1, 1].
+def stood(before: int, speed: float, waiting: bool) -> int:
+    """Ticks below 0.5 m/s in a row; waiting behind a vehicle is none.
 
-    Above the target it falls with `overspeed_slope`: with a plain clip (slope 0) progress, paid per
-    metre, makes faster always better, and a policy learns full throttle into the turn.
+    Were it paid for like standing, half a minute behind a queue at a red light would cost more than driving into it.
     """
-    ratio = speed * math.cos(heading_error) / target
-    if ratio > 1.0:
-        ratio = 1.0 - overspeed_slope * (ratio - 1.0)
+    return before + 1 if speed < MOVING and not waiting else 0
+
+
+def following_speed(gap: float, lead_speed: float) -> float:
+    """Speed from which braking as hard as the vehicle ahead, `gap` metres away, still stops short of it, m/s."""
+    room = max(0.0, gap - STOPPED_GAP)
+    return math.sqrt(max(0.0, lead_speed) ** 2 + 2.0 * BRAKING * room)
+
+
+def efficiency(
+    speed: float,
+    heading_error: float,
+    target: float,
+    overspeed_slope: float,
+    allowed: float = math.inf,
+) -> float:
+    """Speed along the route by the target speed, in [-1, 1]; where less is `allowed`, 1 at that.
+
+    Above the target it falls with `overspeed_slope`: with a plain clip (slope 0) progress, paid per metre, makes
+    faster always better, and a policy learns full throttle into the turn. Above `allowed` it falls by 0.5 for a m/s.
+    Without that, a vehicle that stands ahead is worth driving into slowly: nothing else pays before it has gone.
+    """
+    along = speed * math.cos(heading_error)
+    if allowed >= target:
+        ratio = along / target
+        if ratio > 1.0:
+            ratio = 1.0 - overspeed_slope * (ratio - 1.0)
+    elif along > allowed:
+        ratio = 1.0 - FOLLOWING_SLOPE * (along - allowed)
+    else:
+        ratio = 1.0 - (allowed - along) / target
     return max(-1.0, min(1.0, ratio))
 
 

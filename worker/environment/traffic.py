@@ -2,34 +2,21 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import carla
 import numpy as np
 
+from worker.environment.ahead import LOOK_AHEAD, NOTHING_AHEAD, Ahead, ahead
 from worker.environment.alarm import Alarm
 from worker.environment.boxes import Box, overlap
 from worker.environment.connection import Connection
-from worker.environment.route import SPACING, Pose, Tracker
+from worker.environment.route import Pose, Tracker
 from worker.environment.vehicle import Vehicle
 
 # Vehicles of scenario 0, 1, 2.
 VEHICLES = (20, 50, 100)
 CLEAR_OF_EGO = 20.0
-LOOK_AHEAD = 50.0
-# Sideways room a vehicle needs beyond both half widths not to be in the way.
-SIDE_ROOM = 0.2
 CONTACT_MARGIN = 0.3
-
-
-class Ahead(NamedTuple):
-    """The nearest vehicle on the route ahead: bumper to bumper metres, and seconds at this closing speed."""
-
-    gap: float = math.inf
-    time_to_collision: float = math.inf
-
-
-NOTHING_AHEAD = Ahead()
 
 
 @dataclass(frozen=True)
@@ -107,15 +94,21 @@ class Traffic:
         """What is ahead on the route, and whether any vehicle is close enough to be in contact."""
         own = Box(ego.x, ego.y, ego.yaw, ego.half_length, ego.half_width)
         nearest, contact = NOTHING_AHEAD, False
+        snapshot = self._connection.world.get_snapshot()
         for vehicle in self._vehicles:
-            transform = vehicle.actor.get_transform()
+            now = snapshot.find(vehicle.actor.id)
+            if (
+                now is None
+            ):  # the Traffic Manager takes away who has stood still for a minute and a half
+                continue
+            transform = now.get_transform()
             x, y = transform.location.x, transform.location.y
             if math.hypot(x - ego.x, y - ego.y) > LOOK_AHEAD:
                 continue
             yaw = math.radians(transform.rotation.yaw)
             box = Box(x, y, yaw, vehicle.half_length, vehicle.half_width)
             contact = contact or overlap(own, box, CONTACT_MARGIN)
-            velocity = vehicle.actor.get_velocity()
+            velocity = now.get_velocity()
             found = ahead(tracker, own, box, ego.speed, (velocity.x, velocity.y))
             nearest = min(nearest, found)
         return nearest, contact
@@ -131,24 +124,3 @@ class Traffic:
 def _measured(actor: carla.Actor) -> _Other:
     extent = actor.bounding_box.extent
     return _Other(actor, float(extent.x), float(extent.y))
-
-
-def ahead(
-    tracker: Tracker, own: Box, other: Box, speed: float, velocity: tuple[float, float]
-) -> Ahead:
-    """Gap and time to collision to `other` where its centre lies on the next 50 m of the route.
-
-    Measured along the route, so oncoming traffic beside a bend is not mistaken for an obstacle.
-    """
-    route, first = tracker.route, tracker.index
-    window = slice(first, first + int(LOOK_AHEAD / SPACING))
-    squares = (route.x[window] - other.x) ** 2 + (route.y[window] - other.y) ** 2
-    nearest = int(squares.argmin())
-    room = own.half_width + other.half_width + SIDE_ROOM
-    if nearest == 0 or squares[nearest] > room * room:
-        return NOTHING_AHEAD
-    heading = float(route.yaw[first + nearest])
-    along = (first + nearest) * SPACING - tracker.distance
-    gap = max(0.0, along - own.half_length - other.half_length)
-    closing = speed - (velocity[0] * math.cos(heading) + velocity[1] * math.sin(heading))
-    return Ahead(gap, gap / closing if closing > 0.1 else math.inf)
