@@ -36,6 +36,22 @@ OVAL: dict[str, dict[str, Any]] = {"second town (oval)": {"town": "oval", "route
 ELSEWHERE = {"held-out routes (straight, left)": {"routes": ["straight", "left"]}, **OVAL}
 # Of the same town, with two or three turns each: left left left, right right right, left right, right left.
 UNSEEN = {"four held-out routes": {"routes": ["109-57", "73-111", "12-98", "53-26"]}}
+# Others there, of one to four turns each: what a crossing can ask for, from many sides.
+MANY_ROUTES = {
+    "routes": [
+        "right",
+        "straight",
+        "left",
+        "101-88",
+        "83-6",
+        "115-20",
+        "14-47",
+        "20-97",
+        "102-9",
+        "17-79",
+        "79-56",
+    ]
+}
 # Who waits behind a queue at a red light needs more than 50 s.
 TRAFFIC = {"traffic": True, "scenario": 0, "vehicle_ahead": True, "max_episode_ticks": 2000}
 NATURE = {
@@ -55,6 +71,7 @@ STUDIES = {
         Study("vision-small", "Pixels, one route", "vision-small", 25_000, (0, 1, 2), elsewhere=ELSEWHERE, minutes=10),
         Study("vision-ddpg", "Pixels, one route, DDPG", "vision-small", 15_000, overrides={"algorithm": "ddpg"}),
         Study("three-routes", "Pixels, three routes from one policy", "vision-small", 40_000, overrides={**NATURE, **THREE_ROUTES}, elsewhere={**UNSEEN, **OVAL}, minutes=30),
+        Study("many-routes", "Pixels, eleven routes from one policy", "vision-small", 60_000, overrides={**NATURE, **MANY_ROUTES}, elsewhere={**UNSEEN, **OVAL}, minutes=30),
         Study("held-out", "Pixels, two routes, a third held out", "vision-small", 20_000, overrides={**NATURE, "routes": ["right", "left"]}, elsewhere={"held-out route (straight)": {"routes": ["straight"]}, **OVAL}, minutes=15),
         Study("symmetric", "Pixels, the critic sees only what the actor sees", "vision-small", 40_000, overrides={"critic_input": "same", "updates_per_step": 1}, minutes=25),
         Study("paper-network", "Pixels, NatureCNN", "vision-small", 15_000, (0, 1, 2), overrides=PAPER_NETWORK, minutes=6),

@@ -70,7 +70,7 @@ def _why_no_picture(run: Run) -> str:
     if not config.is_carla:
         return f"No picture: {config.environment} has no camera."
     if not config.uses_images:
-        return "No picture: the policy sees 53 numbers and no camera (actor_input is vector)."
+        return "No picture: the policy sees numbers and no camera (actor_input is vector)."
     return "The picture comes with the first training episode."
 
 

@@ -112,7 +112,7 @@ def test_the_page_shows_the_picture_and_the_map(
 @pytest.mark.parametrize(
     ("preset", "config", "reason"),
     [
-        ("quickstart", {}, "the policy sees 53 numbers and no camera"),
+        ("quickstart", {}, "the policy sees numbers and no camera"),
         ("quickstart", {"environment": "gymnasium:Pendulum-v1"}, "Pendulum-v1 has no camera"),
         ("vision-small", {}, "The picture comes with the first training episode"),
     ],
