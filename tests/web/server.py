@@ -95,3 +95,8 @@ def _events(response: httpx.Response) -> Iterator[StreamEvent]:
 def until(events: Iterator[StreamEvent], name: str) -> StreamEvent:
     """The next event of that name."""
     return next(event for event in events if event.name == name)
+
+
+def fragments(events: Iterator[StreamEvent], part: str) -> Any:
+    """The next fragments with that part among them: on a busy machine others come apart from it."""
+    return next(event.data for event in events if event.name == "fragments" and part in event.data)

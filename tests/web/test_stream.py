@@ -22,7 +22,7 @@ from backend.runs.service import request_rollback as roll_back
 from backend.web.scenes import FLEET_SCENES, Query, Scene
 from backend.web.stream import Tail, Topic
 from tests.web.scripted import ScriptedTrainer, claimed_run
-from tests.web.server import ServerProcess, stream, until
+from tests.web.server import ServerProcess, fragments, stream, until
 
 # The stream reads through the services both databases share; starting a process for each is dear.
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -62,7 +62,7 @@ def test_a_stream_begins_with_every_live_part_and_goes_on_with_new_points(
         tail = until(events, "tail").data
         assert tail["progress/speed"]["step"] == list(range(1501, 1601))
         assert set(tail["episode/return"]) == {"step", "episode", "time", "value"}
-        assert "1,600" in until(events, "fragments").data["run-progress"]
+        assert "1,600" in fragments(events, "run-progress")["run-progress"]
 
 
 def test_only_what_changed_is_sent_again_and_a_beat_when_nothing_did(
@@ -75,7 +75,7 @@ def test_only_what_changed_is_sent_again_and_a_beat_when_nothing_did(
         until(events, "beat")
         with database.write() as session:
             request_halt(session, trainer.run_id, time.time())
-        changed = until(events, "fragments").data
+        changed = fragments(events, "run-head")
         assert "halting" in changed["run-head"]
         assert "verdict" not in changed
         assert "rules" not in changed
@@ -92,7 +92,7 @@ def test_a_comparison_is_read_anew_only_when_a_run_went_on(
         assert "comparison-statistics" in first.data
         assert next(events).name == "beat"
         trainer.advance(100, time.time())
-        assert "1,600" in until(events, "fragments").data["comparison"]
+        assert "1,600" in fragments(events, "comparison")["comparison"]
 
 
 @on_sqlite
