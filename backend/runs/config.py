@@ -370,7 +370,8 @@ class RunConfig(BaseModel):
 
     @property
     def sees_vehicle_ahead(self) -> bool:
-        return self.vehicle_ahead and self.traffic and self.is_carla
+        """Without traffic too, and then of none: a policy that learnt among vehicles can be driven alone."""
+        return self.vehicle_ahead and self.is_carla
 
     @property
     def is_carla(self) -> bool:

@@ -257,8 +257,8 @@ def test_the_vehicle_ahead_is_told_to_whoever_sees_the_numbers(
     generator = torch.Generator()
     assert Actor(chosen, shown, ACTION, generator).width == actor_width
     assert Critic(chosen, shown, ACTION, generator).width == critic_width
-    free = chosen.model_copy(update={"traffic": False})
-    assert "ahead" not in Critic(free, space(free.uses_images), ACTION, generator).names
+    untold = chosen.model_copy(update={"vehicle_ahead": False})
+    assert "ahead" not in Critic(untold, space(untold.uses_images), ACTION, generator).names
 
 
 def test_actor_and_critic_own_their_encoders() -> None:

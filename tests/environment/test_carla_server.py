@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.errors import InvalidConfig
-from backend.runs.parsing import parse_config
+from backend.runs.parsing import parse_config, parse_leniently
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.observation import VECTOR_SCALE
@@ -34,6 +34,16 @@ def test_scaled_observations_lie_in_their_space(simulator: SimulatorAddress) -> 
     assert scaled.observation_space.contains(observation)
     assert np.array_equal(observation["vector"], plain["vector"] * VECTOR_SCALE)
     scaled.close()
+
+
+def test_a_policy_that_learnt_among_vehicles_is_told_of_none_alone_on_the_road(
+    simulator: SimulatorAddress,
+) -> None:
+    alone = make_environment(parse_leniently("quickstart", {"vehicle_ahead": True}), simulator)
+    observation, _ = alone.reset(seed=1)
+    assert alone.observation_space.contains(observation)
+    assert observation["ahead"].tolist() == [0.0, 0.0]
+    alone.close()
 
 
 def test_spawn_points_name_routes_on_any_map(simulator: SimulatorAddress) -> None:
