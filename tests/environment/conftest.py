@@ -36,10 +36,12 @@ def free_port() -> int:
         return port
 
 
-def start_simulator(port: int = 0) -> tuple["subprocess.Popen[str]", SimulatorAddress]:
+def start_simulator(
+    port: int = 0, program: str = "worker.simulator"
+) -> tuple["subprocess.Popen[str]", SimulatorAddress]:
     """A fresh embedded simulator, ready to answer; port 0 takes any free pair."""
     port = port or free_ports()
-    command = [sys.executable, "-m", "worker.simulator", "--port", str(port), "--map", "town"]
+    command = [sys.executable, "-m", program, "--port", str(port), "--map", "town"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline(), "the simulator ended before it was ready"

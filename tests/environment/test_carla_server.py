@@ -1,6 +1,7 @@
 """Building and closing the driving task: what the server must have, what is left behind."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import carla
@@ -9,6 +10,7 @@ import pytest
 
 from backend.errors import InvalidConfig
 from backend.runs.parsing import parse_config, parse_leniently
+from tests.environment.conftest import start_simulator, stop
 from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.observation import VECTOR_SCALE
@@ -107,6 +109,20 @@ def test_an_ego_that_someone_else_removed_is_a_lost_simulator(simulator: Simulat
     second.reset(seed=0)
     first.close()
     second.close()
+
+
+def test_what_a_dead_client_left_is_cleared_from_a_world_that_tells_no_one_before_it_ticks() -> (
+    None
+):
+    process, address = start_simulator(program="tests.environment.reticent")
+    left_behind = DrivingEnv(parse_config("quickstart"), address)
+    driving = DrivingEnv(parse_config("quickstart"), address)
+    vehicles = driving.connection.world.get_actors().filter("vehicle.*")
+    assert [vehicle.id for vehicle in vehicles] == [driving.ego.actor.id]
+    with suppress(SimulatorLost):
+        left_behind.close()
+    driving.close()
+    stop(process)
 
 
 def test_held_out_routes_are_driven_only_when_asked_for(simulator: SimulatorAddress) -> None:

@@ -76,10 +76,11 @@ class Connection:
         self.client.get_server_version()
         self.world = self._enter(town)
         self.map: carla.Map = self.world.get_map()
-        self._synchronise(rendering)
         self.frame = 0
         self.tick_began: float | None = None
         self.returning = Lock()
+        self._synchronise(rendering)
+        self._clear()
 
     def tick(self) -> int:
         """One simulator tick; its frame number.
@@ -99,7 +100,6 @@ class Connection:
     def _enter(self, town: str) -> carla.World:
         world = self.client.get_world()
         if _short(world.get_map().name) == town:
-            self._clear(world)
             return world
         self.require_map("town", town)
         self.client.set_timeout(LOADING_TIMEOUT)
@@ -113,12 +113,16 @@ class Connection:
         if town not in maps:
             raise InvalidConfig({field: f"{self.address} has no map '{town}': choose {maps}"})
 
-    def _clear(self, world: carla.World) -> None:
-        """A client that died on a server which outlived it has left its vehicles in the way."""
+    def _clear(self) -> None:
+        """A client that died on a server which outlived it has left its vehicles in the way.
+
+        It has left synchronous mode too, in which a new client knows of no actor before the next tick.
+        """
+        self.tick()
         left = [
             actor.id
             for kind in ("sensor.*", "vehicle.*", "walker.*")
-            for actor in world.get_actors().filter(kind)
+            for actor in self.world.get_actors().filter(kind)
         ]
         self.client.apply_batch_sync([carla.command.DestroyActor(i) for i in left], False)
 
