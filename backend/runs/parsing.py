@@ -10,6 +10,7 @@ from backend.refusals import field_in_words
 from backend.runs.config import RunConfig
 from backend.runs.contradictions import contradictions
 from backend.runs.presets import PRESETS
+from backend.runs.registry import unregistered
 from backend.runs.unread import idle_choices, refuse_idle
 
 
@@ -61,7 +62,10 @@ def preset_values(name: str) -> Mapping[str, Any]:
 
 def _validated(values: Mapping[str, Any]) -> RunConfig:
     config = _read(values)
-    if problems := contradictions(config):
+    problems = contradictions(config)
+    if problem := unregistered(config.environment):
+        problems.append(problem)
+    if problems:
         raise InvalidConfig({problem.split(" ", 1)[0]: problem for problem in reversed(problems)})
     return config
 

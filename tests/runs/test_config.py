@@ -174,6 +174,27 @@ def test_a_value_that_does_not_fit_its_pattern_is_told_how_it_looks() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ("gymnasium:Nope-v0", "`Nope` doesn't exist"),
+        ("gymnasium:Pendulum-v0", "Please use `Pendulum-v1`"),
+        ("gymnasium:Pendulum", "No registered env with id: Pendulum"),
+    ],
+)
+def test_an_environment_gymnasium_does_not_know_is_refused_before_it_is_queued(
+    environment: str, reason: str
+) -> None:
+    text = problem("quickstart", environment=environment)["environment"]
+    assert f"({environment}) is not registered" in text
+    assert reason in text
+
+
+def test_an_environment_of_ones_own_is_left_to_the_process_that_imports_it() -> None:
+    own = "gymnasium:not.installed.here:Nope-v0"
+    assert parse_config("quickstart", {"environment": own}).environment == own
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("weather", "Foo"),
