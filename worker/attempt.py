@@ -28,6 +28,7 @@ from worker.agents import Exploration, make_agent
 from worker.commands import Commands
 from worker.environment import SimulatorAddress, make_environment
 from worker.environment.probes import probe_rewards
+from worker.environment.queueing import queue
 from worker.journal import Journal
 from worker.preflight import check_machine
 from worker.progress import Progress
@@ -156,6 +157,7 @@ def opened(
                 "preflight",
                 f"Pre-flight {rehearsed['preflight']}. Expected: {rehearsed['expected_time']}",
             )
+            _judge_queue(journal, config)
         vitals = Vitals(env, folder, agent.updates)
         snapshots = Snapshots(folder_of(settings.snapshots_folder, run_id), env)
         stack.callback(snapshots.close)
@@ -185,3 +187,14 @@ def _probe(assignment: Assignment, tell: Tell) -> dict[str, str]:
     report = probe_rewards(assignment.config, assignment.address, tell)
     earned = ", ".join(f"{name} {value:,.0f}" for name, value in report.returns.items())
     return {"reward_probes": f"{earned} in ten scripted seconds"}
+
+
+def _judge_queue(journal: Journal, config: RunConfig) -> None:
+    """Only told, not refused: the paper's own reward fails it."""
+    judged = queue(config)
+    if judged is None:
+        return
+    journal.observe({"queue_probe": str(judged)})
+    if not judged.sound:
+        remedy = "Turn reward_following on, or train without traffic"
+        journal.event(Level.WARNING, "preflight", f"Reward: {judged}. {remedy}")

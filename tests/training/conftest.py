@@ -17,8 +17,11 @@ from backend.runs import attempts
 from backend.runs.parsing import parse_config
 from backend.runs.service import create_run, get_run
 from backend.settings import Settings
+from backend.workers.service import register_simulator
+from tests.environment.conftest import start_simulator, stop
 from worker.attempt import opened, read_assignment
 from worker.commands import Request, RequestKind
+from worker.environment import SimulatorAddress
 from worker.train import settle
 from worker.training import End, Training
 
@@ -103,6 +106,12 @@ class Lab:
         settle(self.database, self.run_id, token, end)
         return end
 
+    def register(self, simulator: SimulatorAddress) -> None:
+        """Offers it to the attempts of a run that drives in CARLA."""
+        with self.database.write() as session:
+            address = (simulator.host, simulator.port)
+            register_simulator(session, *address, time.time(), "lab", "0.9.16", embedded=True)
+
     @property
     def state(self) -> str:
         with self.database.read() as session:
@@ -127,6 +136,13 @@ MakeLab = Callable[..., Lab]
 def one_torch_thread() -> None:
     """As the trainer process has by default; two contend with the other test process."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorAddress]:
+    process, address = start_simulator()
+    yield address
+    stop(process)
 
 
 @pytest.fixture

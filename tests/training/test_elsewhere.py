@@ -1,13 +1,7 @@
 """Evaluations where the policy never trained, on the real simulator: none is lost to a stop between."""
 
-import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from backend.workers.service import register_simulator
-from tests.environment.conftest import start_simulator, stop
 from tests.training.conftest import Lab, MakeLab, Script
 from worker.commands import Request, RequestKind
 from worker.environment import SimulatorAddress
@@ -29,13 +23,6 @@ DRIVEN: dict[str, Any] = {
 DRAIN = Request(RequestKind.DRAIN, "asked by a test")
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorAddress]:
-    process, address = start_simulator()
-    yield address
-    stop(process)
-
-
 class StopsElsewhere(Script):
     """A stop that comes while the held-out routes are driven at a step above 0."""
 
@@ -52,9 +39,7 @@ class StopsElsewhere(Script):
 
 
 def driven(lab: Lab, simulator: SimulatorAddress, interrupted: bool) -> Outcome:
-    with lab.database.write() as session:
-        address = (simulator.host, simulator.port)
-        register_simulator(session, *address, time.time(), "lab", "0.9.16", embedded=True)
+    lab.register(simulator)
     with lab.attempt() as training:
         if interrupted:
             training.commands = StopsElsewhere(training)

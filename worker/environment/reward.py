@@ -27,8 +27,8 @@ class Tick(NamedTuple):
 
     `gained` is new ground on the route in metres, `waypoints` how many 2 m marks it passed; ground
     covered before counts for neither. `standing` is what `stood` counts. `gap` and
-    `time_to_collision` look at the vehicle ahead, infinite without one; `allowed` is the speed it leaves. `impact` is the speed at
-    which a collision began.
+    `time_to_collision` look at the vehicle ahead, infinite without one; `allowed` is the speed it leaves.
+    `impact` is the speed at which a collision began.
     """
 
     speed: float

@@ -97,9 +97,7 @@ class Traffic:
         snapshot = self._connection.world.get_snapshot()
         for vehicle in self._vehicles:
             now = snapshot.find(vehicle.actor.id)
-            if (
-                now is None
-            ):  # the Traffic Manager takes away who has stood still for a minute and a half
+            if now is None:  # the Traffic Manager destroys who has stood for a minute and a half
                 continue
             transform = now.get_transform()
             x, y = transform.location.x, transform.location.y
