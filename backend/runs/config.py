@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
@@ -410,5 +411,13 @@ class RunConfig(BaseModel):
         )[:16]
 
 
+def completed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored values with the default of every key that came later: by it a run of before stays what it was."""
+    return {**_DEFAULTS, **values}
+
+
 def _digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+_DEFAULTS = RunConfig().model_dump(mode="json")

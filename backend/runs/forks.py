@@ -38,7 +38,7 @@ def incompatible(source: Mapping[str, Any], config: RunConfig, step: int) -> dic
         name: f"{name} is {source[name]} in the checkpoint and cannot be {value} in a fork of it: "
         "start a new run instead"
         for name, value in values.items()
-        if is_fixed(name) and name in source and source[name] != value
+        if is_fixed(name) and source[name] != value
     }
     if config.total_steps <= step:
         problems["total_steps"] = (

@@ -60,8 +60,8 @@ def expand(
                 f"{len(seeds) * len(variants)} runs: {MOST_RUNS} at most, leave some out"
             }
         )
-    _check_different(found)
     _check_read(variants, found)
+    _check_different(found)
     return [Cell(name, _seeded(variant, seed)) for seed in seeds for name, variant in found.items()]
 
 
@@ -176,7 +176,9 @@ def _check_read(variants: Mapping[str, Mapping[str, Any]], found: Mapping[str, R
         if overrides and all(key in dead for key in overrides):
             key = next(iter(overrides))
             raise InvalidConfig(
-                {f"variants.{name}.{key}": f"would never be read, for {dead[key]}: leave it out"}
+                {
+                    f"variants.{name}.{key}": f"would never be read, for {dead[key]}: change that, or leave it out"
+                }
             )
 
 

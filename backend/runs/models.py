@@ -2,13 +2,28 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, Dialect, Float, ForeignKey, Index, String, Text, TypeDecorator
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Base
+from backend.runs.config import completed
 from backend.runs.states import Action, RunState
 
 STOPS = (Action.HALT, Action.CANCEL)
+# Who trains a run that Pitwall does not: in the configuration of no other.
+SOURCE = "source"
+
+
+class Configuration(TypeDecorator[dict[str, Any]]):
+    """A run's configuration; one of Pitwall's own lacks no key, though the key be younger than the run."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(
+        self, value: dict[str, Any] | None, dialect: Dialect
+    ) -> dict[str, Any] | None:
+        return value if value is None or SOURCE in value else completed(value)
 
 
 class RunGroup(Base):
@@ -41,7 +56,7 @@ class Run(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
     preset: Mapped[str] = mapped_column(String(64))
-    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    config: Mapped[dict[str, Any]] = mapped_column(Configuration)
     config_hash: Mapped[str] = mapped_column(String(64))
     reward_fingerprint: Mapped[str] = mapped_column(String(64), default="")
     group_id: Mapped[int | None] = mapped_column(default=None, index=True)
@@ -78,7 +93,7 @@ class Run(Base):
     @property
     def is_native(self) -> bool:
         """Pitwall's own trainer trains it: an imported log or a user's own trainer names its `source`."""
-        return "source" not in self.config
+        return SOURCE not in self.config
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -76,7 +76,7 @@ def refuse_idle(idle: Mapping[str, str], chosen: Mapping[str, Any]) -> None:
     if idle:
         raise InvalidConfig(
             {
-                name: f"{shown(chosen[name])} would never be read, for {why}: leave it out"
+                name: f"{shown(chosen[name])} would never be read, for {why}: change that, or leave it out"
                 for name, why in idle.items()
             }
         )

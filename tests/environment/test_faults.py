@@ -48,6 +48,29 @@ print(f"{time.monotonic() - began:.1f} s until closed", flush=True)
 os._exit(0)
 """
 
+LEAVING = """
+import os, signal, sys, time
+from backend.runs.parsing import parse_config
+from worker.environment import SimulatorAddress, make_environment
+port, simulator = int(sys.argv[1]), int(sys.argv[2])
+env = make_environment(parse_config("vision-small"), SimulatorAddress("127.0.0.1", port, 0), 1.0)
+env.reset(seed=0)
+connection = env.unwrapped.connection
+destroy = connection.destroy
+
+
+def too_late(actors):
+    os.kill(simulator, signal.SIGSTOP)
+    destroy(actors)
+
+
+connection.destroy = too_late
+began = time.monotonic()
+env.close()
+print(time.monotonic() - began, flush=True)
+os._exit(0)
+"""
+
 WATCHED = """
 import os, sys
 import numpy as np
@@ -177,6 +200,16 @@ def test_a_lost_simulator_is_told_within_the_timeout_and_closing_does_not_wait(
     assert "was lost: build a new environment" in still
     assert float(closed.split()[0]) < 2.9, closed
     assert client.returncode == 0
+
+
+def test_a_server_that_falls_silent_while_it_is_left_costs_one_time_out_whatever_was_left_to_destroy(
+    fragile: tuple["subprocess.Popen[str]", SimulatorAddress],
+) -> None:
+    process, address = fragile
+    command = [sys.executable, "-c", LEAVING, str(address.port), str(process.pid)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done
+    assert 0.9 <= float(done.stdout) < 2.9
 
 
 @pytest.mark.parametrize("traffic", ["alone", "traffic"])

@@ -128,9 +128,17 @@ def test_efficiency_is_one_at_the_speed_that_is_allowed_and_less_on_both_sides(
         assert efficiency(speed, 0.0, 8.33, 2.0, allowed) < 1.0
 
 
-@given(speeds, headings)
-def test_a_free_road_allows_the_target_speed(speed: float, heading: float) -> None:
-    assert efficiency(speed, heading, 8.33, 2.0, 8.33) == efficiency(speed, heading, 8.33, 2.0)
+@given(speeds, headings, st.floats(30, 100))
+def test_what_no_speed_exceeds_is_a_free_road(speed: float, heading: float, allowed: float) -> None:
+    assert efficiency(speed, heading, 8.33, 2.0, allowed) == efficiency(speed, heading, 8.33, 2.0)
+
+
+@given(speeds, st.floats(0, 30), st.floats(0, 0.1), st.sampled_from([0.0, 2.0]))
+def test_efficiency_does_not_jump_where_a_vehicle_ahead_begins_to_matter(
+    speed: float, allowed: float, less: float, slope: float
+) -> None:
+    near = efficiency(speed, 0.0, 8.33, slope, max(0.0, allowed - less))
+    assert abs(near - efficiency(speed, 0.0, 8.33, slope, allowed)) <= 0.5 * less + 1e-9
 
 
 def test_half_a_minute_in_a_queue_pays_and_driving_into_it_does_not() -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +54,60 @@ def test_oncoming_traffic_in_the_next_lane_is_not_in_the_way() -> None:
 def test_a_vehicle_behind_is_not_ahead() -> None:
     tracker, own = driving(30.0)
     assert ahead(tracker, own, on_route(tracker, 22.0), 8.0, (9.0, 0.0)) == NOTHING_AHEAD
+
+
+def test_the_gap_is_told_between_the_routes_points_too() -> None:
+    tracker, own = driving(10.0)
+    for beyond in (0.0, 0.1, 0.26, 0.4):
+        other = on_route(tracker, 30.0)
+        other = other._replace(x=other.x + beyond)
+        assert ahead(tracker, own, other, 8.0, (0.0, 0.0)).gap == pytest.approx(15.2 + beyond)
+
+
+@pytest.mark.parametrize("beyond", [0.0, 1.5, 2.5, 3.5])
+def test_what_stands_past_the_routes_end_is_in_the_way_of_who_drives_to_the_goal(
+    beyond: float,
+) -> None:
+    length = right_turn().length
+    tracker, own = driving(length - 20.0)
+    end = tracker.route.pose(length)
+    x, y = end.x + beyond * math.cos(end.yaw), end.y + beyond * math.sin(end.yaw)
+    other = Box(x, y, end.yaw, 2.4, 1.0)
+    found = ahead(tracker, own, other, 8.0, (0.0, 0.0))
+    assert found.gap == pytest.approx(20.0 + beyond - 4.8, abs=0.3)
+
+
+@pytest.mark.parametrize("right", [-3.0, -2.4, 0.0, 2.4, 3.0])
+def test_a_vehicle_across_the_lane_is_in_the_way_as_far_as_it_reaches(right: float) -> None:
+    tracker, own = driving(10.0)
+    across = on_route(tracker, 30.0, right)
+    across = across._replace(yaw=across.yaw + math.pi / 2)
+    assert ahead(tracker, own, across, 8.0, (0.0, 0.0)).gap == pytest.approx(20.0 - 1.0 - 2.4)
+
+
+def test_a_vehicle_across_the_next_lane_that_ends_before_ours_is_not_in_the_way() -> None:
+    tracker, own = driving(10.0)
+    across = on_route(tracker, 30.0, -3.7)
+    across = across._replace(yaw=across.yaw + math.pi / 2)
+    assert ahead(tracker, own, across, 8.0, (0.0, 0.0)) == NOTHING_AHEAD
+
+
+@given(st.floats(-6, 6), st.floats(0, math.tau), st.floats(3, 40))
+def test_what_the_vehicle_would_drive_into_is_ahead_before_it_is_touched(
+    right: float, turn: float, distance: float
+) -> None:
+    """Slid along the straight in steps of 5 cm, as far as the first contact."""
+    tracker, own = driving(2.0)
+    pose = tracker.route.pose(2.0 + distance, right)
+    other = Box(pose.x, pose.y, pose.yaw + turn, 2.4, 1.0)
+    travelled = np.arange(0.0, distance + 6.0, 0.05)
+    touching = (overlap(own._replace(x=own.x + float(s)), other) for s in travelled)
+    contact = next(
+        (float(s) for s, touched in zip(travelled, touching, strict=True) if touched), None
+    )
+    found = ahead(tracker, own, other, 8.0, (0.0, 0.0))
+    if contact:
+        assert found.gap <= contact + 0.3
 
 
 boxes = st.builds(

@@ -124,7 +124,7 @@ def test_a_key_that_would_never_be_read_is_refused_with_the_reason(
 ) -> None:
     ((field, text),) = problem("quickstart", **overrides).items()
     assert field in overrides
-    assert text.endswith(f"would never be read, for {why}: leave it out")
+    assert text.endswith(f"would never be read, for {why}: change that, or leave it out")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

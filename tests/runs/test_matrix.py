@@ -98,7 +98,7 @@ def test_a_variant_need_not_read_what_the_others_read() -> None:
         ([0], {"odd": {"lr": 2}}, "variants.odd.lr", "check its spelling"),
         ([0], {"odd": {"seed": 2}}, "variants.odd.seed", "stand in `seeds`"),
         ([0], {"a": {}, "b": {"tau": 0.005}}, "variants.b", "drop one"),
-        ([0], {"a": {}, "b": {"frame_stack": 2}}, "variants.b", "drop one"),
+        ([0], {"a": {}, "b": {"frame_stack": 2}}, "variants.b.frame_stack", "never be read"),
         ([0], {"a": {"scenario": 2}, "c": {"tau": 0.1}}, "variants.a.scenario", "never be read"),
         ([0], {" ": {}}, "variants", "give 1 to"),
         ([0], {"x" * 41: {}}, "variants", "give 1 to"),

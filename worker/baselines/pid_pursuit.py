@@ -47,7 +47,7 @@ class PidPursuit:
     Args:
         target_speed: m/s on straights.
         decision_seconds: time between decisions, for the integral and the derivative.
-        gap: metres to the vehicle ahead, which no policy is told: the 53-vector holds no traffic.
+        gap: metres to the vehicle ahead, whether or not the run's policy is told: the 53-vector holds no traffic.
         scale: what the observation's vector was multiplied with; that of `make_environment` by default.
     """
 

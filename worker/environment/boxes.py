@@ -3,6 +3,18 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+# A long side of a car in pieces of about 0.6 m, a short one of 0.5 m.
+_LONG, _SHORT = np.linspace(-1.0, 1.0, 9), np.linspace(-1.0, 1.0, 5)
+_OUTLINE = np.concatenate(
+    [
+        *(np.stack([_LONG, np.full(9, side)], axis=1) for side in (-1.0, 1.0)),
+        *(np.stack([np.full(5, side), _SHORT], axis=1) for side in (-1.0, 1.0)),
+    ]
+)
+
 
 class Box(NamedTuple):
     """Centre and half sizes in metres, yaw in radians."""
@@ -12,6 +24,15 @@ class Box(NamedTuple):
     yaw: float
     half_length: float
     half_width: float
+
+
+def outline(box: Box) -> NDArray[np.float64]:
+    """(28, 2) points on its sides, corners and what lies between them."""
+    along, across = (_OUTLINE * (box.half_length, box.half_width)).T
+    cosine, sine = math.cos(box.yaw), math.sin(box.yaw)
+    return np.stack(
+        [box.x + along * cosine - across * sine, box.y + along * sine + across * cosine], axis=1
+    )
 
 
 def overlap(a: Box, b: Box, margin: float = 0.0) -> bool:

@@ -80,7 +80,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         ahead: gap and time to collision to the vehicle ahead on the route, when there is traffic.
 
     Raises:
-        SimulatorLost: from any call, at most one `timeout` after the simulator fell silent.
+        SimulatorLost: from any call, at most one `timeout` after the simulator fell silent; while it loads a
+            town `LOADING_TIMEOUT` after.
         InvalidConfig: the map, a route or the weather does not exist on the server.
     """
 
@@ -384,12 +385,11 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             sleep(CLOSING_SECONDS)
 
     def _leave(self, sensors: Sequence[Camera | CollisionSensor]) -> None:
-        # A dead server would cost one time-out for each actor to destroy; a tick finds out first.
+        # A dead server costs the Traffic Manager the process; a tick finds out first.
         self.connection.tick()
         if self.traffic is not None:
             self.traffic.close()
-        for actor in (*sensors, *self._vehicles):
-            actor.destroy()
+        self.connection.destroy([owner.actor.id for owner in (*sensors, *self._vehicles)])
         self.connection.tick()
         self.connection.close()
 

@@ -126,15 +126,10 @@ def efficiency(
     Without that, a vehicle that stands ahead is worth driving into slowly: nothing else pays before it has gone.
     """
     along = speed * math.cos(heading_error)
-    if allowed >= target:
-        ratio = along / target
-        if ratio > 1.0:
-            ratio = 1.0 - overspeed_slope * (ratio - 1.0)
-    elif along > allowed:
-        ratio = 1.0 - FOLLOWING_SLOPE * (along - allowed)
-    else:
-        ratio = 1.0 - (allowed - along) / target
-    return max(-1.0, min(1.0, ratio))
+    slower = max(0.0, min(target, allowed) - along) / target
+    faster = overspeed_slope * max(0.0, along - target) / target
+    too_close = FOLLOWING_SLOPE * max(0.0, along - allowed)
+    return max(-1.0, 1.0 - slower - max(faster, too_close))
 
 
 def lane_keeping(tick: Tick) -> float:

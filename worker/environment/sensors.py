@@ -30,10 +30,10 @@ class Camera:
             blueprint.set_attribute(name, str(value))
         x, z = CAMERA_POSE
         self._images: SimpleQueue[Any] = SimpleQueue()
-        self._sensor = world.spawn_actor(
+        self.actor = world.spawn_actor(
             blueprint, carla.Transform(carla.Location(x=x, z=z)), attach_to=ego
         )
-        self._sensor.listen(self._images.put)
+        self.actor.listen(self._images.put)
         self._shape = (height, width, 4)
         self.last: NDArray[np.uint8] = np.zeros(self._shape, dtype=np.uint8)
 
@@ -71,10 +71,7 @@ class Camera:
                 return self.last
 
     def stop(self) -> None:
-        self._sensor.stop()
-
-    def destroy(self) -> None:
-        self._sensor.destroy()
+        self.actor.stop()
 
 
 class CollisionSensor:
@@ -92,8 +89,8 @@ class CollisionSensor:
     def __init__(self, world: carla.World, ego: carla.Actor) -> None:
         blueprint = world.get_blueprint_library().find("sensor.other.collision")
         self._events: SimpleQueue[Any] = SimpleQueue()
-        self._sensor = world.spawn_actor(blueprint, carla.Transform(), attach_to=ego)
-        self._sensor.listen(self._events.put)
+        self.actor = world.spawn_actor(blueprint, carla.Transform(), attach_to=ego)
+        self.actor.listen(self._events.put)
         self._armed_at = 0
         self._patience = self.PATIENCE
 
@@ -116,7 +113,4 @@ class CollisionSensor:
             return False
 
     def stop(self) -> None:
-        self._sensor.stop()
-
-    def destroy(self) -> None:
-        self._sensor.destroy()
+        self.actor.stop()

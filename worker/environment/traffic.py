@@ -17,6 +17,8 @@ from worker.environment.vehicle import Vehicle
 VEHICLES = (20, 50, 100)
 CLEAR_OF_EGO = 20.0
 CONTACT_MARGIN = 0.3
+# No two cars' half lengths add up to more metres.
+LONGEST = 10.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,7 @@ class Traffic:
     def _clear(self) -> None:
         if not self._vehicles:
             return
-        self._connection.client.apply_batch_sync(
-            [carla.command.DestroyActor(vehicle.actor.id) for vehicle in self._vehicles], False
-        )
+        self._connection.destroy([vehicle.actor.id for vehicle in self._vehicles])
         self._vehicles = []
         self._connection.tick()
 
@@ -101,7 +101,7 @@ class Traffic:
                 continue
             transform = now.get_transform()
             x, y = transform.location.x, transform.location.y
-            if math.hypot(x - ego.x, y - ego.y) > LOOK_AHEAD:
+            if math.hypot(x - ego.x, y - ego.y) > LOOK_AHEAD + LONGEST:
                 continue
             yaw = math.radians(transform.rotation.yaw)
             box = Box(x, y, yaw, vehicle.half_length, vehicle.half_width)

@@ -28,9 +28,11 @@ class Vehicle:
         self._world = world
         blueprint = world.get_blueprint_library().find(BLUEPRINT)
         blueprint.set_attribute("role_name", role)
-        self.actor = world.try_spawn_actor(blueprint, _transform(pose))
-        if self.actor is None:
-            raise SimulatorLost(f"no room for a vehicle at ({pose.x:.1f}, {pose.y:.1f})")
+        try:
+            self.actor = world.spawn_actor(blueprint, _transform(pose))
+        except RuntimeError as error:  # something stands there, or nobody answers
+            where = f"({pose.x:.1f}, {pose.y:.1f})"
+            raise SimulatorLost(f"no vehicle could be spawned at {where}: {error}") from error
         extent = self.actor.bounding_box.extent
         self.half_length, self.half_width = float(extent.x), float(extent.y)
         self.x = self.y = self.yaw = self.speed = 0.0
