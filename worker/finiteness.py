@@ -23,12 +23,13 @@ def refuse_transition(
     `before` is evidence of how it came about: the action, and what it was taken on.
 
     Raises:
-        NonFiniteTransition: the reward or the observation's vector is not finite.
+        NonFiniteTransition: the reward or a part of the observation is not finite.
     """
-    vector = observation["vector"]
-    if abs(reward) <= LARGEST and np.isfinite(vector).all():
+    # pictures are bytes
+    numbers = {name: part for name, part in observation.items() if part.dtype != np.uint8}
+    if abs(reward) <= LARGEST and all(np.isfinite(part).all() for part in numbers.values()):
         return
-    found = {"reward": np.array(reward), "next_observation": vector}
+    found = {"reward": np.array(reward)} | {f"next_{name}": p for name, p in numbers.items()}
     raise NonFiniteTransition(where, {**(before or {}), **found})
 
 

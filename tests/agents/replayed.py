@@ -6,8 +6,10 @@ are another matter; `test_graphs.py` has the tests that need one.
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -18,8 +20,16 @@ from worker.agents import TD3
 from worker.agents.graphs import Graph, Recorded, Result, Step
 from worker.replay import Batch
 
-# These answer with a number of the machine's, for which a device must be waited for.
-READS_BACK = (torch.ops.aten._local_scalar_dense, torch.ops.aten.equal)
+# These answer with a number of the machine's or a shape that depends on one, for which a device must be waited
+# for; and a constant of the machine's must be sent there.
+aten = torch.ops.aten
+WAITS = (
+    aten._local_scalar_dense, aten.equal, aten.allclose, aten.nonzero, aten.masked_select, aten._unique2,
+    aten.repeat_interleave, aten.lift_fresh,
+)  # fmt: skip
+INDEXED = (aten.index, aten.index_put, aten.index_put_)
+# What is on a CPU already these hand out without an operation.
+HANDED_OUT = ("tolist", "numpy", "cpu")
 Operation = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any]
 
 
@@ -33,7 +43,10 @@ class Notes(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func.overloadpacket in READS_BACK:
+        by_mask = func.overloadpacket in INDEXED and any(
+            index is not None and index.dtype is torch.bool for index in args[1]
+        )
+        if by_mask or func.overloadpacket in WAITS:
             raise RuntimeError(f"{func} waits for the device while its work is recorded")
         found = func(*args, **(kwargs or {}))
         self._operations.append((func, args, kwargs or {}, found))
@@ -62,10 +75,16 @@ class Replayed(Recorded[Result]):
 
     def _capture(self, batch: Batch) -> tuple[Graph, Result]:
         set_back, notes = self._restored(), Notes()
-        with notes:
+        with ExitStack() as refused, notes:
+            for name in HANDED_OUT:
+                refused.enter_context(patch.object(torch.Tensor, name, _refuse))
             result = self._step(batch)
         set_back()
         return notes, result
+
+
+def _refuse(*_: Any) -> None:
+    raise RuntimeError("numbers are read back while work is recorded")
 
 
 def in_one_memory(samples: Iterable[Batch]) -> Iterator[Batch]:

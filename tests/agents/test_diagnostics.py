@@ -64,15 +64,16 @@ def test_before_the_first_update_only_the_settings_are_known() -> None:
 )
 def test_what_is_read_does_not_depend_on_what_was_read_before(task: dict[str, Any]) -> None:
     """The actor moves in updates 4 and 7, a shared encoder in every one."""
-    often, seldom = agent(policy_delay=3, **task), agent(policy_delay=3, **task)
+    often, seldom, last = (agent(policy_delay=3, **task) for _ in range(3))
     for number in range(1, 9):
         sample = batch(images=bool(task), seed=number)
-        often.update(sample)
-        seldom.update(sample)
+        for learner in (often, seldom, last):
+            learner.update(sample)
         seen = often.diagnostics()
         assert ("learner/actor_loss" in seen) == (number >= 4)
         if number in (4, 6, 8):
             assert seen == seldom.diagnostics()
+    assert seen == last.diagnostics()
 
 
 def test_nothing_is_told_of_an_actor_that_other_weights_have_replaced() -> None:
@@ -192,13 +193,41 @@ def test_the_evidence_of_a_broken_update_has_no_actors_numbers_of_another() -> N
     assert "actor_loss" not in it.value.evidence
 
 
-def test_a_network_that_is_not_finite_is_told_as_the_actors() -> None:
+@pytest.mark.parametrize("weight", [3e38, np.inf, np.nan])  # the first overflows in its layer
+def test_a_network_that_is_not_finite_is_told_as_the_actors_and_no_target_follows_it(
+    weight: float,
+) -> None:
     learner = agent(policy_delay=1)
     learner.update(batch())
-    learner.actor.head.weights[0].data.fill_(3e38)  # overflows in the first layer
+    learner.actor.head.weights[0].data.fill_(weight)
+    targets = [learner._target_actor_vector.values, learner._target_critic_vector.values]
+    before = [values.clone() for values in targets]
     with pytest.raises(NonFinite, match="actor") as it:
         learner.update(batch())
     assert not np.isfinite(it.value.evidence["actor_gradient_norm"])
+    assert all(map(torch.equal, targets, before))
+
+
+@pytest.mark.parametrize(
+    ("reward", "observed", "finite"),
+    [(3e19, 1.0, "critic_gradient_norm"), (1e18, 1e4, "critic_loss")],
+)
+def test_a_loss_or_a_gradient_that_overflows_alone_stops_an_update(
+    reward: float, observed: float, finite: str
+) -> None:
+    """One error among 256 squared in the loss; times what the network was given, and squared, in the norm."""
+    learner = agent(critic_max_grad_norm=0.0)
+    sample = batch(size=256)
+    rewards = torch.zeros(256)
+    rewards[0] = reward
+    seen = {"vector": observed * sample.observations["vector"]}
+    before = weights(learner).clone()
+    with pytest.raises(NonFinite) as it:
+        learner.update(dataclasses.replace(sample, observations=seen, rewards=rewards))
+    overflowed = ({"critic_loss", "critic_gradient_norm"} - {finite}).pop()
+    assert np.isfinite(it.value.evidence[finite])
+    assert not np.isfinite(it.value.evidence[overflowed])
+    assert torch.equal(weights(learner), before)
 
 
 def test_units_that_never_fire_are_counted_as_dead() -> None:

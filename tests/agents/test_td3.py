@@ -57,6 +57,16 @@ def test_target_actions_are_smoothed_by_clipped_noise_and_stay_in_range() -> Non
     assert torch.stack(seen).abs().max() <= 1
 
 
+def test_a_smoothed_action_does_not_leave_the_range_of_actions() -> None:
+    learner = agent(target_policy_noise=2.0, target_noise_clip=0.5)
+    learner.target_actor.head.biases[-1].data.fill_(5.0)  # tanh says 1
+    seen: list[torch.Tensor] = []
+    learner.target_critic.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+    target_of(learner)
+    assert seen[0].max() == 1.0
+    assert seen[0].min() < 0.9
+
+
 def test_without_noise_the_target_does_not_vary() -> None:
     learner = agent(target_policy_noise=0.0)
     assert torch.equal(target_of(learner), target_of(learner))

@@ -95,7 +95,7 @@ def test_what_an_environment_gives_that_is_not_finite_never_reaches_the_buffer(
         "action",
         "reward",
         "observation",
-        "next_observation",
+        "next_vector",
     }
 
 

@@ -118,7 +118,7 @@ def read(
         return {}
     mean, squares = f"learner/{network}_parameter_mean", f"sum of squares of {network}"
     values = parameters.values
-    # In two passes of memory, where std takes four; weights have means far below their spread.
+    # In two passes of memory, where std takes four; float32 sums of millions are right to some 1e-4.
     columns = [([mean], values.mean()), ([squares], torch.dot(values, values)), *trace.metrics()]
     fetched = _fetched(columns)
     variance = fetched.pop(squares) / values.numel() - fetched[mean] ** 2

@@ -22,8 +22,9 @@ class NonFinite(PitwallError):
 
 
 class NonFiniteUpdate(NonFinite):
-    """A loss or gradient of an update; the weights of that network and all targets are as they were before it.
+    """A loss or gradient of an update; that network's weights and moments are as they were before it.
 
+    Where the critics are told, an actor and targets whose turn it was have had it: that of the update before.
     The evidence is its norms, losses, replay indices and batch.
     """
 

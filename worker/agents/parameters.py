@@ -54,9 +54,12 @@ class ParameterVector:
         """Make the child module's values those of the equally named child of another network."""
         self.values[self._spans[child]] = source.values[source._spans[child]]
 
-    def follow(self, source: "ParameterVector", tau: torch.Tensor) -> None:
-        """Polyak averaging: values <- (1 - tau) values + tau source; `tau` is a scalar on their device."""
-        self.values.lerp_(source.values, tau)
+    def follow(self, source: "ParameterVector", tau: float, going: torch.Tensor) -> None:
+        """Polyak averaging: values <- (1 - tau) values + tau source, where `going`, a bool on their device, is true.
+
+        Chosen and not multiplied: 0 times a weight that is not finite is NaN.
+        """
+        self.values.lerp_(torch.where(going, source.values, self.values), tau)
 
 
 def _named(module: nn.Module) -> tuple[Sequence[str], Sequence[nn.Parameter]]:

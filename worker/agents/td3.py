@@ -41,7 +41,7 @@ class TD3:
     CPU, where there is nothing to wait for; on a GPU when the device is done with that update anyway.
 
     Attributes:
-        updates: critic updates so far.
+        updates: critic updates so far, with one that was refused.
         action_dim: A.
         settling: updates before one takes the time it will take: a GPU's are recorded first.
     """
@@ -174,9 +174,9 @@ class TD3:
 
     def _follow(self) -> None:
         """Targets follow, the last two lines of Algorithm 1."""
-        tau = self.config.tau * (1 - self._broken)
-        self._target_critic_vector.follow(self.critic_optimiser.vector, tau)
-        self._target_actor_vector.follow(self.actor_optimiser.vector, tau)
+        tau, going = self.config.tau, self._broken == 0
+        self._target_critic_vector.follow(self.critic_optimiser.vector, tau, going)
+        self._target_actor_vector.follow(self.actor_optimiser.vector, tau, going)
 
     def _update_critic(
         self, batch: Batch, features: torch.Tensor | None, state: torch.Tensor
