@@ -13,7 +13,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from worker.checkpointing import (
 )
 from worker.kept import KeptMemory
 from worker.preflight import learner_memory
-from worker.replay import ReplayBuffer
+from worker.replay import Batch, ReplayBuffer
 from worker.training import DIAGNOSTICS_EVERY
 
 TRANSITIONS = 2000
@@ -229,14 +229,22 @@ def acting_while_learning(ours: TD3, replay: ReplayBuffer, rounds: int) -> Claim
 
 
 def monitoring(ours: TD3, replay: ReplayBuffer, rounds: int) -> Claim:
-    """Reading all metrics as a share of the updates between two readings, those with the actor's turn and without."""
+    """Reading all metrics as a share of the updates between two readings, the draw of their batches not counted.
+
+    Where every update is read, those with the actor's turn and without count alike.
+    """
     every = READS_EVERY[ours.device.type]
 
-    def learn() -> None:
-        repeat(every, lambda: ours.update(replay.sample(ours.config.batch_size)))
+    def learn(batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            ours.update(batch)
+
+    def both() -> tuple[float, float]:
+        batches = [replay.sample(ours.config.batch_size) for _ in range(every)]
+        return clock(lambda: learn(batches)), clock(ours.diagnostics)
 
     kinds = range(ours.config.policy_delay)
-    pairs = [[(clock(learn), clock(ours.diagnostics)) for _ in kinds] for _ in range(rounds)]
+    pairs = [[both() for _ in kinds] for _ in range(rounds)]
     # by kind of update, the least disturbed of each counts
     updates, readings = np.array(pairs).min(axis=0).sum(axis=0)
     times = "update" if every == 1 else f"{every} updates"

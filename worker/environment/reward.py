@@ -126,10 +126,12 @@ def efficiency(
     Without that, a vehicle that stands ahead is worth driving into slowly: nothing else pays before it has gone.
     """
     along = speed * math.cos(heading_error)
-    slower = max(0.0, min(target, allowed) - along) / target
-    faster = overspeed_slope * max(0.0, along - target) / target
+    best = min(target, allowed)
+    if along <= best:
+        return max(-1.0, along / target + (1.0 - best / target))
+    faster = overspeed_slope * max(0.0, along / target - 1.0)
     too_close = FOLLOWING_SLOPE * max(0.0, along - allowed)
-    return max(-1.0, 1.0 - slower - max(faster, too_close))
+    return max(-1.0, 1.0 - max(faster, too_close))
 
 
 def lane_keeping(tick: Tick) -> float:
