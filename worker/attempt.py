@@ -196,5 +196,4 @@ def _judge_queue(journal: Journal, config: RunConfig) -> None:
         return
     journal.observe({"queue_probe": str(judged)})
     if not judged.sound:
-        remedy = "Turn reward_following on, or train without traffic"
-        journal.event(Level.WARNING, "preflight", f"Reward: {judged}. {remedy}")
+        journal.event(Level.WARNING, "preflight", f"Reward: {judged}. {judged.remedy}")

@@ -412,12 +412,13 @@ class RunConfig(BaseModel):
 
 
 def completed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored values with the default of every key that came later: by it a run of before stays what it was."""
-    return {**_DEFAULTS, **values}
+    """Stored values with, for every key that came later, what a run of before did without it."""
+    return {**_WITHOUT, **values}
 
 
 def _digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-_DEFAULTS = RunConfig().model_dump(mode="json")
+# The default of a key is chosen to be that; but no rule took a run back before they could.
+_WITHOUT = {**RunConfig().model_dump(mode="json"), "rollback_on": []}

@@ -4,17 +4,21 @@ BUILT_IN = "gymnasium:"
 
 
 def unregistered(environment: str) -> str | None:
-    """Why no `gymnasium:ID` of that name can be made, in Gymnasium's words; None where it can, or for others.
+    """Why Gymnasium has no `gymnasium:ID` of that name, in its words; None where it has, or for others.
 
-    One with a module of its own registers itself in the process that trains: only that can tell.
+    One with a module of its own registers itself in the process that trains: only that can tell. Without a
+    version the ID is that of the newest.
     """
     name = environment.removeprefix(BUILT_IN)
     if name == environment or ":" in name:
         return None
     import gymnasium  # a tenth of a second, and most runs drive in CARLA
+    from gymnasium.envs.registration import find_highest_version, parse_env_id
 
     try:
-        gymnasium.spec(name)
+        namespace, plain, version = parse_env_id(name)
+        newest = find_highest_version(namespace, plain) if version is None else None
+        gymnasium.spec(name if newest is None else f"{name}-v{newest}")
     except gymnasium.error.Error as error:
         return (
             f"environment ({environment}) is not registered ({error}): choose one that is, or for one of "

@@ -1,6 +1,7 @@
 """Building and closing the driving task: what the server must have, what is left behind."""
 
 import math
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,7 @@ from worker.environment import SimulatorAddress, SimulatorLost, make_environment
 from worker.environment.carla_env import DrivingEnv
 from worker.environment.observation import VECTOR_SCALE
 from worker.environment.starts import HELD_OUT, SECOND_TOWN, Start
+from worker.environment.vehicle import Vehicle
 
 
 def test_a_decision_holds_its_action_for_its_ticks(simulator: SimulatorAddress) -> None:
@@ -111,18 +113,31 @@ def test_an_ego_that_someone_else_removed_is_a_lost_simulator(simulator: Simulat
     second.close()
 
 
-def test_what_a_dead_client_left_is_cleared_from_a_world_that_tells_no_one_before_it_ticks() -> (
-    None
-):
+@pytest.fixture
+def reticent() -> Iterator[SimulatorAddress]:
     process, address = start_simulator(program="tests.environment.reticent")
-    left_behind = DrivingEnv(parse_config("quickstart"), address)
-    driving = DrivingEnv(parse_config("quickstart"), address)
+    yield address
+    stop(process)
+
+
+def test_what_a_dead_client_left_is_cleared_from_a_world_that_greets_no_one(
+    reticent: SimulatorAddress,
+) -> None:
+    left_behind = DrivingEnv(parse_config("quickstart"), reticent)
+    driving = DrivingEnv(parse_config("quickstart"), reticent)
     vehicles = driving.connection.world.get_actors().filter("vehicle.*")
     assert [vehicle.id for vehicle in vehicles] == [driving.ego.actor.id]
     with suppress(SimulatorLost):
         left_behind.close()
     driving.close()
-    stop(process)
+
+
+def test_where_a_vehicle_stands_no_other_can_be_spawned(simulator: SimulatorAddress) -> None:
+    driving = DrivingEnv(parse_config("quickstart"), simulator)
+    driving.reset(seed=0, options={"start": Start(distance=20.0)})
+    with pytest.raises(SimulatorLost, match=r"no vehicle could be spawned at \(.*: "):
+        Vehicle(driving.connection.world, driving.route.pose(20.0))
+    driving.close()
 
 
 def test_held_out_routes_are_driven_only_when_asked_for(simulator: SimulatorAddress) -> None:

@@ -1,8 +1,10 @@
 """What a reward makes of a queue: rewards that follow wait in it, the paper's own drives into it."""
 
+from typing import Any
+
 import pytest
 
-from backend.runs.parsing import parse_config
+from backend.runs.parsing import parse_config, parse_leniently
 from worker.environment.queueing import Queue, queue
 from worker.environment.reward import Reward, Tick, collision
 
@@ -44,9 +46,38 @@ def test_the_blow_is_the_cheapest_there_is_and_its_price_decides() -> None:
     assert dear.bumped < -30.0 * collision(1.9)
 
 
-def test_a_run_alone_on_the_road_meets_no_queue() -> None:
-    assert queue(parse_config("quickstart")) is None
+def test_a_reward_that_follows_and_still_pays_for_the_blow_needs_more_for_its_efficiency() -> None:
+    judged = queue(parse_config("quickstart", {**AMONG_VEHICLES, "reward_efficiency": 0.2}))
+    literal = queue(parse_config("paper"))
+    assert judged is not None
+    assert literal is not None
+    assert not judged.sound
+    assert judged.remedy.startswith("Give reward_efficiency more weight")
+    assert literal.remedy.startswith("Turn reward_following on")
+
+
+@pytest.mark.parametrize(
+    ("follows", "told"),
+    [
+        (False, "half a minute in a queue -375, driving into it 47"),
+        (True, "half a minute in a queue 1,080, driving into it 27"),
+    ],
+)
+def test_the_figures_are_those_of_the_tasks_page(follows: bool, told: str) -> None:
+    assert str(queue(parse_config("paper", {"reward_following": follows}))).startswith(told)
+
+
+@pytest.mark.parametrize(
+    "alone", [("quickstart", {}), ("paper", {"environment": "gymnasium:Pendulum-v1"})]
+)
+def test_a_run_that_meets_no_vehicles_meets_no_queue(alone: tuple[str, dict[str, Any]]) -> None:
+    preset, overrides = alone
+    blind = {"actor_input": "vector", "critic_input": "same"} if overrides else {}
+    assert queue(parse_leniently(preset, {**overrides, **blind})) is None
 
 
 def test_what_is_sound_is_told_with_its_figures_alone() -> None:
-    assert str(Queue(1080.0, 21.0)) == "half a minute in a queue 1,080, driving into it 21"
+    assert (
+        str(Queue(1080.0, 21.0, follows=True))
+        == "half a minute in a queue 1,080, driving into it 21"
+    )

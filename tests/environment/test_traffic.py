@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.environment.test_route import right_turn
+from tests.environment.test_route import path, right_turn
 from worker.environment.ahead import NOTHING_AHEAD, ahead
 from worker.environment.boxes import Box, overlap
-from worker.environment.route import Tracker
+from worker.environment.route import Tracker, densify
 
 
 def driving(distance: float) -> tuple[Tracker, Box]:
@@ -37,6 +37,36 @@ def test_a_vehicle_that_pulls_away_has_a_gap_but_no_time_to_collision() -> None:
     tracker, own = driving(10.0)
     found = ahead(tracker, own, on_route(tracker, 30.0), 8.0, (9.0, 0.0))
     assert found.time_to_collision == math.inf
+
+
+def test_the_closing_speed_round_a_bend_is_along_the_route_there() -> None:
+    tracker, own = driving(40.0)
+    other = on_route(tracker, 75.0)  # past the quarter turn, where it drives in y
+    found = ahead(tracker, own, other, 8.0, (0.0, 5.0))
+    assert found.closing == pytest.approx(3.0, abs=0.01)
+    assert found.time_to_collision == pytest.approx(found.gap / 3.0, rel=0.01)
+
+
+def test_a_gap_of_fifty_metres_is_the_largest_that_is_told() -> None:
+    route = densify("straight", path((200.0, 0.0)))
+    tracker = Tracker(route)
+    tracker.start(0, 0.0, 0.0, 0.0)
+    own = Box(0.0, 0.0, 0.0, 2.4, 1.0)
+    near, far = (Box(54.8 + beyond, 0.0, 0.0, 2.4, 1.0) for beyond in (-0.1, 0.1))
+    assert ahead(tracker, own, near, 8.0, (0.0, 0.0)).gap == pytest.approx(49.9)
+    assert ahead(tracker, own, far, 8.0, (0.0, 0.0)) == NOTHING_AHEAD
+
+
+def test_where_a_route_crosses_itself_the_first_crossing_counts() -> None:
+    """A loop of 6 m radius: the same place is 15 m ahead and again 52 m."""
+    route = densify("loop", path((21.0, 0.0), (1.5 * math.pi * 6, 1 / 6), (20.0, 0.0)))
+    tracker = Tracker(route)
+    tracker.start(0, 0.0, 0.0, 0.0)
+    own = Box(0.0, 0.0, 0.0, 2.4, 1.0)
+    second = np.hypot(route.x - 15.0, route.y)[60:].min()
+    found = ahead(tracker, own, Box(15.0, 0.0, 0.0, 2.4, 1.0), 8.0, (0.0, 0.0))
+    assert second < 0.5
+    assert found.gap == pytest.approx(15.0 - 4.8, abs=0.1)
 
 
 def test_a_vehicle_round_the_bend_is_seen_along_the_route() -> None:

@@ -178,7 +178,7 @@ def test_a_value_that_does_not_fit_its_pattern_is_told_how_it_looks() -> None:
     [
         ("gymnasium:Nope-v0", "`Nope` doesn't exist"),
         ("gymnasium:Pendulum-v0", "Please use `Pendulum-v1`"),
-        ("gymnasium:Pendulum", "No registered env with id: Pendulum"),
+        ("gymnasium:Nope", "`Nope` doesn't exist"),
     ],
 )
 def test_an_environment_gymnasium_does_not_know_is_refused_before_it_is_queued(
@@ -187,6 +187,11 @@ def test_an_environment_gymnasium_does_not_know_is_refused_before_it_is_queued(
     text = problem("quickstart", environment=environment)["environment"]
     assert f"({environment}) is not registered" in text
     assert reason in text
+
+
+def test_an_environment_without_a_version_is_its_newest() -> None:
+    newest = "gymnasium:Pendulum"
+    assert parse_config("quickstart", {"environment": newest}).environment == newest
 
 
 def test_an_environment_of_ones_own_is_left_to_the_process_that_imports_it() -> None:

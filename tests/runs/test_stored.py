@@ -1,6 +1,7 @@
 """Runs stored before a key of the configuration existed: they are what they were, with its default."""
 
 import json
+from collections.abc import Collection
 
 import pytest
 from sqlalchemy import text
@@ -17,14 +18,14 @@ from tests.runs.test_forks import fork
 YOUNGER = ("vehicle_ahead", "reward_following")
 
 
-def age(database: Database, run_id: int) -> None:
+def age(database: Database, run_id: int, younger: Collection[str] = YOUNGER) -> None:
     """As if it had been stored by a Pitwall without these keys; the preset of today sets one of them."""
     with database.write() as session:
         values = session.execute(
             text("SELECT config FROM runs WHERE id = :id"), {"id": run_id}
         ).scalar_one()
         values = json.loads(values) if isinstance(values, str) else values
-        left = {name: value for name, value in values.items() if name not in YOUNGER}
+        left = {name: value for name, value in values.items() if name not in younger}
         session.execute(
             text("UPDATE runs SET config = :config WHERE id = :id"),
             {"id": run_id, "config": json.dumps(left)},
@@ -48,6 +49,14 @@ def test_a_key_younger_than_a_run_has_its_default_and_not_the_presets_value(
         run = service.get_run(session, driving.run_id)
         assert run.preset == "quickstart"
         assert (run.config["vehicle_ahead"], run.config["reward_following"]) == (False, False)
+
+
+def test_no_rule_takes_a_run_back_that_is_older_than_rules_that_could(
+    database: Database, running: Claim
+) -> None:
+    age(database, running.run_id, {"rollback_on"})
+    with database.read() as session:
+        assert service.get_run(session, running.run_id).config["rollback_on"] == []
 
 
 @pytest.mark.parametrize("changes", [{"vehicle_ahead": True}, {"reward_following": True}])

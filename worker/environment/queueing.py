@@ -24,10 +24,17 @@ class Queue(NamedTuple):
 
     waited: float
     bumped: float
+    follows: bool
 
     @property
     def sound(self) -> bool:
         return self.waited > self.bumped
+
+    @property
+    def remedy(self) -> str:
+        """What makes the reward prefer to wait."""
+        more = "Give reward_efficiency more weight" if self.follows else "Turn reward_following on"
+        return f"{more}, or train without traffic"
 
     def __str__(self) -> str:
         figures = f"half a minute in a queue {self.waited:,.0f}, driving into it {self.bumped:,.0f}"
@@ -35,12 +42,12 @@ class Queue(NamedTuple):
 
 
 def queue(config: RunConfig) -> Queue | None:
-    """None for a run without other vehicles."""
-    if not config.traffic:
+    """None for a run that meets no other vehicles."""
+    if not (config.is_carla and config.traffic):
         return None
     reward = Reward.of(config)
     follows = config.reward_following
-    return Queue(_wait(reward, follows), _bump(reward, follows))
+    return Queue(_wait(reward, follows), _bump(reward, follows), follows)
 
 
 def _wait(reward: Reward, follows: bool) -> float:

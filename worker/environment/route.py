@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,6 @@ Array = NDArray[np.float64]
 
 SPACING = 0.5
 GOAL_MARGIN = 1.0
-# Who stands this far past a route's end is in the way of a vehicle whose middle is at the goal.
-END_ROOM = 5.0
 COMMAND_LEAD = 15.0
 
 
@@ -43,17 +40,6 @@ class Route:
     def goal(self) -> float:
         """Metres along the route at which it counts as completed."""
         return self.length - GOAL_MARGIN
-
-    @cached_property
-    def continued(self) -> tuple[Array, Array, Array]:
-        """x, y and yaw, and of `END_ROOM` metres straight on past the end."""
-        beyond = np.arange(1, int(END_ROOM / SPACING) + 1) * SPACING
-        last = float(self.yaw[-1])
-        return (
-            np.append(self.x, self.x[-1] + beyond * math.cos(last)),
-            np.append(self.y, self.y[-1] + beyond * math.sin(last)),
-            np.append(self.yaw, np.full(len(beyond), last)),
-        )
 
     def index(self, distance: float) -> int:
         """The point nearest to `distance` metres along the route."""
