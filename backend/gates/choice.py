@@ -36,8 +36,7 @@ def choose_rules(session: Session, run_id: int, name: str, person: str, now: flo
         raise InvalidConfig({"preset": f"run {run_id} is judged by {preset.label} already"})
     facts = facts_of(run)
     check_choice(session, preset.label, run.config.get("halt_on", ()), facts)
-    back = run.config.get("rollback_on", ()) if run.is_native else ()
-    chosen = [rule for rule in back if rule not in DIVERGENCE]
+    chosen = [rule for rule in run.rollback_on if rule not in DIVERGENCE]
     check_choice(session, preset.label, chosen, facts, "rollback_on")
     session.add(
         RuleChoice(

@@ -35,9 +35,8 @@ def rule_series(session: Session, run_id: int, preset: RulePreset) -> dict[str, 
 
 
 def engine_of(run: Run, preset: RulePreset) -> GateEngine:
-    """An engine of the run that has seen nothing yet. A user's own trainer can stop, not go back."""
-    back = run.config.get("rollback_on", ()) if run.is_native else ()
-    return GateEngine(facts_of(run), preset, run.config.get("halt_on", ()), back)
+    """An engine of the run that has seen nothing yet."""
+    return GateEngine(facts_of(run), preset, run.config.get("halt_on", ()), run.rollback_on)
 
 
 def warm_engine(session: Session, run_id: int) -> GateEngine:

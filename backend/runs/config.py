@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
@@ -375,6 +374,11 @@ class RunConfig(BaseModel):
         return self.vehicle_ahead and self.is_carla
 
     @property
+    def gymnasium_id(self) -> str:
+        """ID or MODULE:ID as `gymnasium.make` takes it; empty for CARLA."""
+        return self.environment.partition(":")[2]
+
+    @property
     def is_carla(self) -> bool:
         return self.environment == "carla"
 
@@ -411,14 +415,5 @@ class RunConfig(BaseModel):
         )[:16]
 
 
-def completed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored values with, for every key that came later, what a run of before did without it."""
-    return {**_WITHOUT, **values}
-
-
 def _digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-# The default of a key is chosen to be that; but no rule took a run back before they could.
-_WITHOUT = {**RunConfig().model_dump(mode="json"), "rollback_on": []}

@@ -7,7 +7,7 @@ from typing import Any
 from backend.errors import InvalidConfig
 from backend.runs.config import RunConfig
 from backend.runs.parsing import can_leave_out, parse_config, parse_leniently, preset_values
-from backend.runs.unread import effective, idle_choices, refuse_idle, unread
+from backend.runs.unread import effective, idle_choices, never_read, refuse_idle, unread
 
 MOST_RUNS = 200
 LONGEST_NAME = 40
@@ -175,11 +175,7 @@ def _check_read(variants: Mapping[str, Mapping[str, Any]], found: Mapping[str, R
         # one key that is read is enough: an ablation's keys serve presets with and without an encoder
         if overrides and all(key in dead for key in overrides):
             key = next(iter(overrides))
-            raise InvalidConfig(
-                {
-                    f"variants.{name}.{key}": f"would never be read, for {dead[key]}: change that, or leave it out"
-                }
-            )
+            raise InvalidConfig({f"variants.{name}.{key}": never_read(dead[key])})
 
 
 def _check_different(variants: Mapping[str, RunConfig]) -> None:

@@ -1,29 +1,16 @@
 """Tables of runs, their segments, commands and events. Times are seconds since the epoch, UTC."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Dialect, Float, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Base
-from backend.runs.config import completed
 from backend.runs.states import Action, RunState
+from backend.runs.stored import SOURCE, StoredConfig
 
 STOPS = (Action.HALT, Action.CANCEL)
-# Who trains a run that Pitwall does not: in the configuration of no other.
-SOURCE = "source"
-
-
-class Configuration(TypeDecorator[dict[str, Any]]):
-    """A run's configuration; one of Pitwall's own lacks no key, though the key be younger than the run."""
-
-    impl = JSON
-    cache_ok = True
-
-    def process_result_value(
-        self, value: dict[str, Any] | None, dialect: Dialect
-    ) -> dict[str, Any] | None:
-        return value if value is None or SOURCE in value else completed(value)
 
 
 class RunGroup(Base):
@@ -56,7 +43,7 @@ class Run(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
     preset: Mapped[str] = mapped_column(String(64))
-    config: Mapped[dict[str, Any]] = mapped_column(Configuration)
+    config: Mapped[dict[str, Any]] = mapped_column(StoredConfig)
     config_hash: Mapped[str] = mapped_column(String(64))
     reward_fingerprint: Mapped[str] = mapped_column(String(64), default="")
     group_id: Mapped[int | None] = mapped_column(default=None, index=True)
@@ -94,6 +81,12 @@ class Run(Base):
     def is_native(self) -> bool:
         """Pitwall's own trainer trains it: an imported log or a user's own trainer names its `source`."""
         return SOURCE not in self.config
+
+    @property
+    def rollback_on(self) -> Sequence[str]:
+        """Rules that take it back. A user's own trainer can stop, not go back."""
+        found: Sequence[str] = self.config["rollback_on"] if self.is_native else ()
+        return found
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -62,10 +62,7 @@ def preset_values(name: str) -> Mapping[str, Any]:
 
 def _validated(values: Mapping[str, Any]) -> RunConfig:
     config = _read(values)
-    problems = contradictions(config)
-    if problem := unregistered(config.environment):
-        problems.append(problem)
-    if problems:
+    if problems := [*contradictions(config), *unregistered(config)]:
         raise InvalidConfig({problem.split(" ", 1)[0]: problem for problem in reversed(problems)})
     return config
 

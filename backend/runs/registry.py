@@ -1,17 +1,17 @@
 """Whether Gymnasium knows an environment, asked before a run is queued for it."""
 
-BUILT_IN = "gymnasium:"
+from backend.runs.config import RunConfig
 
 
-def unregistered(environment: str) -> str | None:
-    """Why Gymnasium has no `gymnasium:ID` of that name, in its words; None where it has, or for others.
+def unregistered(config: RunConfig) -> list[str]:
+    """Why Gymnasium cannot make the environment, in its words, as `contradictions` tells a problem; else nothing.
 
     One with a module of its own registers itself in the process that trains: only that can tell. Without a
     version the ID is that of the newest.
     """
-    name = environment.removeprefix(BUILT_IN)
-    if name == environment or ":" in name:
-        return None
+    name = config.gymnasium_id
+    if not name or ":" in name:
+        return []
     import gymnasium  # a tenth of a second, and most runs drive in CARLA
     from gymnasium.envs.registration import find_highest_version, parse_env_id
 
@@ -20,8 +20,8 @@ def unregistered(environment: str) -> str | None:
         newest = find_highest_version(namespace, plain) if version is None else None
         gymnasium.spec(name if newest is None else f"{name}-v{newest}")
     except gymnasium.error.Error as error:
-        return (
-            f"environment ({environment}) is not registered ({error}): choose one that is, or for one of "
+        return [
+            f"environment ({config.environment}) is not registered ({error}): choose one that is, or for one of "
             "your own gymnasium:MODULE:ID with the module that registers it"
-        )
-    return None
+        ]
+    return []

@@ -67,6 +67,11 @@ def idle_choices(
     }
 
 
+def never_read(why: str) -> str:
+    """What is said of a choice that does nothing."""
+    return f"would never be read, for {why}: change that, or leave it out"
+
+
 def refuse_idle(idle: Mapping[str, str], chosen: Mapping[str, Any]) -> None:
     """Refuse choices that do nothing.
 
@@ -75,10 +80,7 @@ def refuse_idle(idle: Mapping[str, str], chosen: Mapping[str, Any]) -> None:
     """
     if idle:
         raise InvalidConfig(
-            {
-                name: f"{shown(chosen[name])} would never be read, for {why}: change that, or leave it out"
-                for name, why in idle.items()
-            }
+            {name: f"{shown(chosen[name])} {never_read(why)}" for name, why in idle.items()}
         )
 
 

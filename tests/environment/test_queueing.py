@@ -68,12 +68,11 @@ def test_the_figures_are_those_of_the_tasks_page(follows: bool, told: str) -> No
 
 
 @pytest.mark.parametrize(
-    "alone", [("quickstart", {}), ("paper", {"environment": "gymnasium:Pendulum-v1"})]
+    "changes",
+    [{"traffic": False}, {"environment": "gymnasium:Pendulum-v1", "actor_input": "vector"}],
 )
-def test_a_run_that_meets_no_vehicles_meets_no_queue(alone: tuple[str, dict[str, Any]]) -> None:
-    preset, overrides = alone
-    blind = {"actor_input": "vector", "critic_input": "same"} if overrides else {}
-    assert queue(parse_leniently(preset, {**overrides, **blind})) is None
+def test_a_run_that_meets_no_vehicles_meets_no_queue(changes: dict[str, Any]) -> None:
+    assert queue(parse_leniently("paper", changes)) is None
 
 
 def test_what_is_sound_is_told_with_its_figures_alone() -> None:

@@ -19,7 +19,7 @@ from backend.runs.recordings import (
     read_recording,
     recording_names,
 )
-from tests.environment.conftest import start_simulator, stop
+from worker.environment import SimulatorAddress
 from worker.environment.carla_env import DrivingEnv
 from worker.evaluation import evaluate
 from worker.film import MOST_FRAMES, Shot, film
@@ -29,15 +29,11 @@ RUN = 7
 
 
 @pytest.fixture(scope="module")
-def env() -> Iterator[DrivingEnv]:
-    process, address = start_simulator()
-    try:
-        config = parse_config("vision-small", {"max_episode_ticks": 120})
-        env = DrivingEnv(config, address)
-        yield env
-        env.close()
-    finally:
-        stop(process)
+def env(simulator: SimulatorAddress) -> Iterator[DrivingEnv]:
+    config = parse_config("vision-small", {"max_episode_ticks": 120})
+    env = DrivingEnv(config, simulator)
+    yield env
+    env.close()
 
 
 def straight(_: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.runs.parsing import parse_config
 from backend.runs.snapshots import FRAME, TRACE, Trace, read_frame, read_trace
-from tests.environment.conftest import start_simulator, stop
+from worker.environment import SimulatorAddress
 from worker.environment.carla_env import DrivingEnv
 from worker.snapshots import GAP, INTERVAL, Snapshots, picture
 
@@ -20,14 +20,10 @@ RUN = 7
 
 
 @pytest.fixture(scope="module")
-def env() -> Iterator[DrivingEnv]:
-    process, address = start_simulator()
-    try:
-        env = DrivingEnv(parse_config("vision-small"), address)
-        yield env
-        env.close()
-    finally:
-        stop(process)
+def env(simulator: SimulatorAddress) -> Iterator[DrivingEnv]:
+    env = DrivingEnv(parse_config("vision-small"), simulator)
+    yield env
+    env.close()
 
 
 class Clock:

@@ -385,7 +385,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             sleep(CLOSING_SECONDS)
 
     def _leave(self, sensors: Sequence[Camera | CollisionSensor]) -> None:
-        # A dead server costs the Traffic Manager the process; a tick finds out first.
+        # A Traffic Manager takes the process along when it meets a dead server; a tick finds out first.
         self.connection.tick()
         if self.traffic is not None:
             self.traffic.close()

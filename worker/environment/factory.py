@@ -20,7 +20,7 @@ def make_environment(
         SimulatorLost: no simulator answers at `address`.
     """
     if not config.is_carla:
-        return GymnasiumEnv(config.environment.removeprefix("gymnasium:"))
+        return GymnasiumEnv(config.gymnasium_id)
     if address is None:
         raise InvalidConfig({"environment": "carla needs a simulator and none was leased"})
     return ScaledVector(DrivingEnv(config, address, timeout))
